@@ -1,0 +1,155 @@
+/**
+ * The direction of dependencies, as docs/design.md draws it:
+ * module → page, fragment, insight, compat → cache → backends/cache-backend.ts (types only).
+ */
+const SRC = '^libs/caching/src';
+
+/** Each client is imported in its backend only: by its package name, with the files of the backend. */
+const CLIENTS = {
+  redis: '(@keyv/redis|@redis/client|redis)',
+  database: '(knex|pg|mysql2|libsql)',
+  memcached: '(memcache-client|memcached|memjs)',
+  keyv: 'keyv',
+};
+
+/** Files that compute and know nothing of Nest. */
+const PURE = [
+  'cache/(keys|codec|snapshot|frame)',
+  'page/(page-key|page-policy|cache-control|conditional|vary)',
+  'fragment/fragment-key',
+].join('|');
+
+const packageNamed = (name) => `(^|/)node_modules/${name}(/|$)|^${name}(/|$)`;
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Files that need each other say one thing together: merge them, or take out what both need.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      comment: 'What is imported is there, and package.json names it.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'backends-know-no-nest',
+      severity: 'error',
+      from: { path: `${SRC}/backends/` },
+      to: { path: packageNamed('@nestjs/[^/]+') },
+    },
+    {
+      name: 'backends-know-nothing-above',
+      severity: 'error',
+      from: { path: `${SRC}/backends/` },
+      to: { path: `${SRC}/(cache|page|fragment|compat|insight)/` },
+    },
+    {
+      name: 'backends-only-through-the-registry',
+      comment: 'A backend is loaded by the dynamic import of its line in backend-registry.ts.',
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/(backends|testing)/|${SRC}/(index|caching\\.options)\\.ts$` },
+      to: { path: `${SRC}/backends/.*\\.backend\\.ts$` },
+    },
+    {
+      name: 'backends-load-no-other-backend',
+      severity: 'error',
+      from: { path: `${SRC}/backends/([^/]+)`, pathNot: `${SRC}/backends/backend-registry\\.ts$` },
+      to: { path: `${SRC}/backends/([^/]+)\\.backend\\.ts$`, pathNot: `${SRC}/backends/$1` },
+    },
+    {
+      name: 'registry-loads-lazily',
+      comment: 'An application that uses one backend pays for one.',
+      severity: 'error',
+      from: { path: `${SRC}/backends/backend-registry\\.ts$` },
+      to: { path: '\\.backend\\.ts$', dependencyTypesNot: ['dynamic-import', 'type-only', 'type-import'] },
+    },
+    {
+      name: 'public-files-name-types-of-backends-only',
+      severity: 'error',
+      from: { path: `${SRC}/(index|caching\\.options)\\.ts$` },
+      to: { path: `${SRC}/backends/.*\\.backend\\.ts$`, dependencyTypesNot: ['type-only', 'type-import'] },
+    },
+    {
+      name: 'cache-knows-the-contract-only',
+      severity: 'error',
+      from: { path: `${SRC}/cache/` },
+      to: {
+        path: `${SRC}/backends/`,
+        pathNot: `${SRC}/backends/(cache-backend|backend-registry)\\.ts$`,
+      },
+    },
+    {
+      name: 'cache-takes-types-of-the-contract',
+      severity: 'error',
+      from: { path: `${SRC}/cache/` },
+      to: { path: `${SRC}/backends/cache-backend\\.ts$`, dependencyTypesNot: ['type-only', 'type-import'] },
+    },
+    {
+      name: 'cache-knows-nothing-above',
+      severity: 'error',
+      from: { path: `${SRC}/cache/` },
+      to: { path: `${SRC}/(page|fragment|compat|insight)/` },
+    },
+    {
+      name: 'pages-know-no-fragment-and-no-backend',
+      severity: 'error',
+      from: { path: `${SRC}/page/` },
+      to: { path: `${SRC}/(fragment|backends)/` },
+    },
+    {
+      name: 'fragments-know-no-page-and-no-backend',
+      severity: 'error',
+      from: { path: `${SRC}/fragment/` },
+      to: { path: `${SRC}/(page|backends)/` },
+    },
+    {
+      name: 'module-is-the-top',
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/index\\.ts$` },
+      to: { path: `${SRC}/caching\\.module\\.ts$` },
+    },
+    {
+      name: 'pure-files-know-no-nest',
+      severity: 'error',
+      from: { path: `${SRC}/(${PURE})\\.ts$` },
+      to: { path: packageNamed('@nestjs/[^/]+') },
+    },
+    ...Object.entries(CLIENTS).map(([backend, names]) => ({
+      name: `client-of-${backend}-in-its-backend-only`,
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/backends/${backend}(\\.|/|-)` },
+      to: { path: packageNamed(names) },
+    })),
+    {
+      name: 'library-knows-no-application',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(apps|bench|test|scripts)/' },
+    },
+    {
+      name: 'application-uses-the-package',
+      comment: 'The sample shows what a user writes: nestjs-caching by its name, not its files.',
+      severity: 'error',
+      from: { path: '^apps/' },
+      to: { path: '^libs/', dependencyTypesNot: ['aliased', 'npm'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(libs|apps)/[^/]+/dist/' },
+    tsPreCompilationDeps: true,
+    combinedDependencies: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json', '.d.ts'],
+    },
+  },
+};

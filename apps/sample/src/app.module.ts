@@ -1,0 +1,18 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CachingModule } from 'nestjs-caching';
+import { SETTINGS, type Settings } from './settings.js';
+import { SlowApiController } from './slow-api.controller.js';
+import { SlowClassController } from './slow-class.controller.js';
+import { Upstream } from './upstream.js';
+
+@Module({})
+export class AppModule {
+  static with(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CachingModule.forRoot({ url: settings.cacheUrl, keyPrefix: 'sample' })],
+      controllers: [SlowApiController, SlowClassController],
+      providers: [{ provide: SETTINGS, useValue: settings }, Upstream],
+    };
+  }
+}

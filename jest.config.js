@@ -1,0 +1,29 @@
+/** Nest 12 is ESM only, so Jest runs in ESM mode: NODE_OPTIONS=--experimental-vm-modules (set by scripts/test.mjs). */
+export default {
+  rootDir: '.',
+  testEnvironment: 'node',
+  // Servers start within a second; a loaded machine may take its time.
+  testTimeout: 30_000,
+  testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+          target: 'es2022',
+          keepClassNames: true,
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  moduleNameMapper: {
+    '^nestjs-caching$': '<rootDir>/libs/caching/src/index.ts',
+    '^nestjs-caching/testing$': '<rootDir>/libs/caching/src/testing/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+};

@@ -1,0 +1,121 @@
+import { Logger } from '@nestjs/common';
+import type { Awaitable } from '../backends/cache-backend.js';
+import type { Clock } from '../clock.js';
+import { BackendError, BackendTimeoutError, CacheClosedError, CachingError } from '../errors.js';
+import { Deadlines } from './deadlines.js';
+
+export interface FailurePolicyOptions {
+  /** How long a read may take, in milliseconds. */
+  readonly readDeadline: number;
+  /** How long a write may take, in milliseconds. */
+  readonly writeDeadline: number;
+  /** Whether a failed write rejects, or answers as if nothing had been there. */
+  readonly onError: 'throw' | 'ignore';
+}
+
+/** One warning for each kind of operation in this time: an outage must not flood the log. */
+const LOG_INTERVAL_MS = 60_000;
+
+/**
+ * What happens when a backend fails or does not answer, decided in one place. Reads fail open: the failure is logged and
+ * the answer is that of an empty cache. Everything else rejects with a typed error, unless `onError` is `'ignore'`.
+ */
+export class FailurePolicy {
+  private readonly logger = new Logger('Caching');
+  private readonly deadlines: Deadlines;
+  private readonly lastLogged = new Map<string, number>();
+  private isClosed = false;
+
+  constructor(
+    private readonly cache: string,
+    private readonly options: FailurePolicyOptions,
+    private readonly clock: Clock,
+  ) {
+    this.deadlines = new Deadlines(clock);
+  }
+
+  /** A read: its answer, or `absent` when the backend fails. */
+  read<T>(operation: string, call: () => Awaitable<T>, absent: T): Awaitable<T> {
+    return this.settle(operation, this.options.readDeadline, call, (error) =>
+      this.overlook(error, operation, absent),
+    );
+  }
+
+  /** A write: rejects when the backend fails, or answers `ignored` if the cache is configured so. */
+  write<T>(operation: string, call: () => Awaitable<T>, ignored: T): Awaitable<T> {
+    return this.settle(operation, this.options.writeDeadline, call, (error) => {
+      if (this.options.onError === 'ignore') return this.overlook(error, operation, ignored);
+      throw error;
+    });
+  }
+
+  /** An operation whose answer nobody can make up: rejects whatever `onError` says. */
+  demand<T>(operation: string, call: () => Awaitable<T>): Awaitable<T> {
+    return this.settle(operation, this.options.writeDeadline, call, (error) => {
+      throw error;
+    });
+  }
+
+  /** A write that its caller can do without: a failing backend is logged and forgotten. */
+  async forgive(operation: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.overlook(this.typed(error, operation), operation, undefined);
+    }
+  }
+
+  /** From now on every operation is refused. Ends when the backend has closed, or at the deadline. */
+  async close(close: () => Awaitable<void>, deadline: number): Promise<void> {
+    this.isClosed = true;
+    const closing = (async () => close())();
+    const timeout = () => new BackendTimeoutError(this.cache, 'close', deadline);
+    await this.deadlines.bound(closing, deadline, timeout).catch((error: unknown) => {
+      this.logger.warn(this.typed(error, 'close').message);
+    });
+  }
+
+  private settle<T>(
+    operation: string,
+    deadline: number,
+    call: () => Awaitable<T>,
+    onFailure: (error: CachingError) => T,
+  ): Awaitable<T> {
+    if (this.isClosed) throw new CacheClosedError(this.cache);
+    let answer: Awaitable<T>;
+    try {
+      answer = call();
+    } catch (error) {
+      return onFailure(this.typed(error, operation));
+    }
+    if (!isPromise(answer)) return answer;
+    return this.deadlines
+      .bound(answer, deadline, () => new BackendTimeoutError(this.cache, operation, deadline))
+      .catch((error: unknown) => onFailure(this.typed(error, operation)));
+  }
+
+  /** What the driver threw becomes the cause; what is ours already says what to do. */
+  private typed(error: unknown, operation: string): CachingError {
+    return error instanceof CachingError ? error : new BackendError(this.cache, operation, { cause: error });
+  }
+
+  private overlook<T>(error: CachingError, operation: string, answer: T): T {
+    if (!(error instanceof BackendError)) throw error;
+    const now = this.clock.monotonic();
+    const last = this.lastLogged.get(operation);
+    if (last === undefined || now - last >= LOG_INTERVAL_MS) {
+      this.lastLogged.set(operation, now);
+      this.logger.warn(
+        `${error.message} Carrying on without it; more such failures within a minute are not logged.`,
+      );
+    }
+    return answer;
+  }
+}
+
+/** Whether an answer comes later. */
+export function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
+  return (
+    typeof answer === 'object' && answer !== null && typeof (answer as PromiseLike<T>).then === 'function'
+  );
+}

@@ -1,0 +1,71 @@
+import type { EntryCodec, Found } from './entries.js';
+import { decode, encode } from './codec.js';
+import {
+  freezeDecoded,
+  mutableCopy,
+  readerCopy,
+  snapshot,
+  type Snapshot,
+  type SnapshotOptions,
+} from './snapshot.js';
+import { UnserializableValueError } from '../errors.js';
+
+/** A value as the low-level API keeps it: an immutable snapshot. */
+export type KeptValue = Snapshot;
+
+/** Outside production values that come from bytes are frozen too, so that they behave as those from memory. */
+const isFrozenWhenDecoded = process.env['NODE_ENV'] !== 'production';
+
+/** How values become bytes and come back. */
+export const valueCodec: EntryCodec<KeptValue> = {
+  kind: 'value',
+  encode,
+  decode(codec, body) {
+    const value = decode(codec, body);
+    return {
+      value,
+      size: body.length,
+      isPlainJson: false,
+      hasBinary: false,
+      repeated: undefined,
+      ...(isFrozenWhenDecoded && frozen(value)),
+    };
+  },
+};
+
+/**
+ * Takes a private copy of what a caller hands over.
+ *
+ * @throws UnserializableValueError for what cannot be kept without loss, top-level `undefined` included
+ */
+export function keep(value: unknown, options: SnapshotOptions): KeptValue {
+  if (value === undefined) {
+    throw new UnserializableValueError(
+      'value',
+      'undefined',
+      'That is what a missing key reads as. Store null to remember that there is nothing.',
+    );
+  }
+  return snapshot(value, options);
+}
+
+/** Whether a value is kept as a bare integer, so that `increment` works on it. */
+export function isCounter(value: unknown): value is number {
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
+}
+
+/** What an entry, or a bare integer, keeps. */
+export function keptIn(found: Exclude<Found<KeptValue>, undefined>): KeptValue | number {
+  return typeof found === 'number' ? found : found.value;
+}
+
+/** What a reader gets: the shared snapshot, or a private copy. */
+export function valueOf(kept: KeptValue | number, isCopy: boolean): unknown {
+  if (typeof kept === 'number') return kept;
+  if (isCopy) return mutableCopy(kept.value);
+  return kept.hasBinary ? readerCopy(kept.value) : kept.value;
+}
+
+function frozen(value: unknown): { readonly value: unknown } {
+  return { value: freezeDecoded(value) };
+}

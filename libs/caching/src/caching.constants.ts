@@ -1,0 +1,8 @@
+/** The name of the cache that `CacheService` is. */
+export const DEFAULT_CACHE = 'default';
+
+/** Injection token of the options as the application gave them. */
+export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
+
+/** Metadata key of `@CachePage`. */
+export const CACHE_PAGE_METADATA = 'nestjs-caching:page';

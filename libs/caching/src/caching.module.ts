@@ -1,0 +1,147 @@
+import {
+  type DynamicModule,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
+import { CACHING_OPTIONS, DEFAULT_CACHE } from './caching.constants.js';
+import type {
+  CachingAsyncOptions,
+  CachingOptions,
+  CachingOptionsFactory,
+  GlobalOption,
+} from './caching.options.js';
+import { CacheRegistry } from './cache/cache-registry.js';
+import { getCacheToken } from './cache/inject-cache.decorator.js';
+import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
+import { PageCacheInstaller } from './page/page-cache.installer.js';
+import { PageRoutes } from './page/page-routes.js';
+import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
+
+const RESOLVED_OPTIONS = Symbol.for('nestjs-caching:resolved-options');
+
+/**
+ * Caching for an application: import it once, in the root module.
+ *
+ * @example
+ * CachingModule.forRoot()
+ * CachingModule.forRoot({ url: process.env.REDIS_URL, keyPrefix: 'shop', ttl: '5m' })
+ */
+@Module({})
+export class CachingModule implements NestModule, OnApplicationShutdown {
+  constructor(
+    modules: ModulesContainer,
+    private readonly registry: CacheRegistry,
+    private readonly pages: PageCacheInstaller,
+    private readonly adapter: HttpAdapterHost,
+  ) {
+    const instances = [...modules.values()].filter(({ metatype }) => metatype === CachingModule);
+    if (instances.length > 1) throw new AlreadyConfiguredError();
+  }
+
+  /** @throws InvalidOptionsError with every problem at once */
+  static forRoot(options: CachingOptions & GlobalOption = {}): DynamicModule {
+    const { isGlobal = true, ...caching } = options;
+    const { caches } = resolveOptions(caching);
+    return moduleOf(isGlobal, [...caches.keys()], [{ provide: CACHING_OPTIONS, useValue: caching }]);
+  }
+
+  /** As {@link forRoot}, with options that are made by a factory or a class. Their problems show when the application starts. */
+  static forRootAsync({ isGlobal = true, caches, imports, ...source }: CachingAsyncOptions): DynamicModule {
+    const names = [...new Set([DEFAULT_CACHE, ...(caches ?? [])])];
+    return { ...moduleOf(isGlobal, names, optionsProviders(source)), imports: imports ?? [] };
+  }
+
+  configure(_consumer: MiddlewareConsumer): void {
+    this.pages.configure(this.adapter);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.registry.close();
+  }
+}
+
+function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provider[]): DynamicModule {
+  const own = providers(caches);
+  return {
+    module: CachingModule,
+    global: isGlobal,
+    providers: [...options, ...own],
+    exports: [CacheRegistry, ...caches.map((name) => getCacheToken(name))],
+  };
+}
+
+/** Where both ways of configuring end. */
+function providers(caches: readonly string[]): Provider[] {
+  return [
+    { provide: RESOLVED_OPTIONS, useFactory: resolveOptions, inject: [CACHING_OPTIONS] },
+    {
+      provide: CacheRegistry,
+      useFactory: async (resolved: ResolvedCachingOptions) => {
+        assertNamed(resolved, caches);
+        return CacheRegistry.open(resolved);
+      },
+      inject: [RESOLVED_OPTIONS],
+    },
+    ...caches.map((name) => ({
+      provide: getCacheToken(name),
+      useFactory: (registry: CacheRegistry) => registry.get(name).service,
+      inject: [CacheRegistry],
+    })),
+    {
+      provide: PageRoutes,
+      useFactory: (
+        modules: ModulesContainer,
+        reflector: Reflector,
+        registry: CacheRegistry,
+        resolved: ResolvedCachingOptions,
+      ) => new PageRoutes(modules, reflector, registry, resolved.pages),
+      inject: [ModulesContainer, Reflector, CacheRegistry, RESOLVED_OPTIONS],
+    },
+    {
+      provide: PageCacheInstaller,
+      useFactory: (config: ApplicationConfig, routes: PageRoutes, resolved: ResolvedCachingOptions) =>
+        new PageCacheInstaller(config, routes, resolved.pages),
+      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS],
+    },
+  ];
+}
+
+/** With `forRootAsync` the names are given twice, since tokens must exist before the options do. */
+function assertNamed({ caches }: ResolvedCachingOptions, names: readonly string[]): void {
+  const missing = [...caches.keys()].filter((name) => !names.includes(name));
+  if (missing.length === 0) return;
+  const list = [...caches.keys()].map((name) => `'${name}'`).join(', ');
+  throw new InvalidOptionsError([
+    {
+      path: 'caches',
+      message: `forRootAsync() must name them beforehand: forRootAsync({ caches: [${list}], … })`,
+    },
+  ]);
+}
+
+function optionsProviders({
+  useFactory,
+  useClass,
+  useExisting,
+  inject,
+}: Pick<CachingAsyncOptions, 'useFactory' | 'useClass' | 'useExisting' | 'inject'>): Provider[] {
+  if (useFactory !== undefined) return [{ provide: CACHING_OPTIONS, useFactory, inject: inject ?? [] }];
+  const source = useExisting ?? useClass;
+  if (source === undefined) {
+    throw new InvalidOptionsError([
+      { path: '', message: 'forRootAsync() needs useFactory, useClass or useExisting' },
+    ]);
+  }
+  const create: Provider = {
+    provide: CACHING_OPTIONS,
+    useFactory: (factory: CachingOptionsFactory) => factory.createCachingOptions(),
+    inject: [source],
+  };
+  return useExisting === undefined && useClass !== undefined
+    ? [{ provide: useClass, useClass }, create]
+    : [create];
+}

@@ -1,0 +1,141 @@
+import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
+import type { CacheBackend } from './backends/cache-backend.js';
+import type { RedisBackendOptions } from './backends/redis/options.js';
+import type { Duration, Ttl } from './duration.js';
+
+/** What every cache takes, whatever its backend. */
+export interface CommonCacheOptions {
+  /** How long entries stay fresh when a call does not say. `null` never expires. Default `'15m'`. */
+  readonly ttl?: Ttl;
+  /** Stands in front of every key. Give one where several applications share a server. Up to 64 bytes. Default: none. */
+  readonly keyPrefix?: string;
+  /** The version that calls use when they do not say. A non-negative safe integer. Default 1. */
+  readonly version?: number;
+  /** What to do with instances of classes: refuse them, or keep their own fields as a plain object. Default `'refuse'`. */
+  readonly classInstances?: 'refuse' | 'plain';
+  /** Whether a write on a failing backend rejects, or answers as if nothing had been there. Default `'throw'`. */
+  readonly onError?: 'throw' | 'ignore';
+  /** How long a read may wait for the backend; then it is a miss. Default `'250ms'`. */
+  readonly readDeadline?: Duration;
+  /** How long a write may wait for the backend; then it rejects. Default `'1s'`. */
+  readonly writeDeadline?: Duration;
+  /** How long closing may take when the application shuts down. Default `'2s'`. */
+  readonly closeDeadline?: Duration;
+}
+
+/** In this process; the default. */
+export interface MemoryCacheOptions extends CommonCacheOptions {
+  readonly backend?: 'memory';
+  /** `memory:` and nothing else. */
+  readonly url?: string;
+  /** The most entries, 1 to 16,777,216. Default 100,000. */
+  readonly maxEntries?: number;
+  /** The most bytes, keys and overhead included; at least 1,024. Default 67,108,864 (64 MiB). */
+  readonly maxBytes?: number;
+  /** Time between two sweeps for expired entries; 0 for none. Default `'30s'`. */
+  readonly sweepInterval?: Duration;
+}
+
+/** In files of a folder, for the processes of one user on one machine. */
+export interface FileCacheOptions extends CommonCacheOptions {
+  readonly backend?: 'file';
+  /** `file:///var/cache/app`; or give `directory`. */
+  readonly url?: string;
+  /** An absolute path; made with mode 0700 if it is not there. */
+  readonly directory?: string;
+  /** The most entries, about. Default 10,000. */
+  readonly maxEntries?: number;
+  /** Time between two sweeps for expired entries; 0 for none. Default `'5m'`. */
+  readonly sweepInterval?: Duration;
+}
+
+/** On a Redis server, cluster or sentinel. Needs the package `@keyv/redis`. Give one of `url`, `client`, `cluster`, `sentinel`. */
+export interface RedisCacheOptions
+  extends CommonCacheOptions, Pick<RedisBackendOptions, 'client' | 'cluster' | 'sentinel' | 'tls'> {
+  readonly backend?: 'redis';
+  /** `redis://user:password@host:6379/0`, or `rediss:` with TLS. */
+  readonly url?: string;
+  /** How long a connection may take to stand, 1 ms to 1 min. Default `'2s'`. */
+  readonly connectTimeout?: Duration;
+  /** After how long a silent server is given up and connected to anew, 100 ms to 10 min. Default `'5s'`. */
+  readonly socketTimeout?: Duration;
+}
+
+/** On memcached servers. Give `url` or `servers`. */
+export interface MemcachedCacheOptions extends CommonCacheOptions {
+  readonly backend?: 'memcached';
+  /** `memcached://host:11211,other:11211`. */
+  readonly url?: string;
+  /** `host`, `host:port`, `[::1]:port` or the path of a socket; every process must name them alike. */
+  readonly servers?: readonly string[];
+  /** How long a connection may take to stand. Default `'2s'`. */
+  readonly connectTimeout?: Duration;
+  /** After how long a silent server is given up. Default `'5s'`. */
+  readonly socketTimeout?: Duration;
+  /** The largest item, as the server's `-I` has it. Default 1,048,576. */
+  readonly maxItemBytes?: number;
+}
+
+/** Nowhere: for tests, and for development with caching switched off. */
+export interface NullCacheOptions extends CommonCacheOptions {
+  readonly backend?: 'null';
+  /** `null:` and nothing else. */
+  readonly url?: string;
+}
+
+/** On a backend of your own: any object that implements {@link CacheBackend}. */
+export interface CustomCacheOptions extends CommonCacheOptions {
+  readonly backend: CacheBackend;
+}
+
+/** One cache. */
+export type CacheOptions =
+  | MemoryCacheOptions
+  | FileCacheOptions
+  | MemcachedCacheOptions
+  | RedisCacheOptions
+  | NullCacheOptions
+  | CustomCacheOptions;
+
+/** What holds for every page. */
+export interface PagesOptions {
+  /** The name of the cache that keeps pages. Default: `default`. */
+  readonly cache?: string;
+  /** The largest body that is stored, in bytes; a larger one passes through. Default 10,485,760 (10 MiB). */
+  readonly maxBodySize?: number;
+}
+
+/** Several caches, each under its name. One of them is `default`. */
+export interface NamedCachesOptions {
+  readonly caches: Readonly<Record<string, CacheOptions>> & { readonly default: CacheOptions };
+}
+
+/** What belongs to the module rather than to one cache. */
+export interface ModuleOptions {
+  readonly pages?: PagesOptions;
+}
+
+/** What `CachingModule.forRoot` takes: one cache, or several by name. */
+export type CachingOptions = ModuleOptions & (CacheOptions | NamedCachesOptions);
+
+export interface GlobalOption {
+  /** Whether every module may inject the caches without importing this one. Default `true`. */
+  readonly isGlobal?: boolean;
+}
+
+/** A class that makes the options, for `useClass` and `useExisting`. */
+export interface CachingOptionsFactory {
+  createCachingOptions(): CachingOptions | Promise<CachingOptions>;
+}
+
+/** What `CachingModule.forRootAsync` takes. */
+export interface CachingAsyncOptions
+  extends
+    Pick<ConfigurableModuleAsyncOptions<CachingOptions, 'createCachingOptions'>, 'imports' | 'inject'>,
+    GlobalOption {
+  readonly useFactory?: (...dependencies: never[]) => CachingOptions | Promise<CachingOptions>;
+  readonly useClass?: Type<CachingOptionsFactory>;
+  readonly useExisting?: Type<CachingOptionsFactory> | string | symbol;
+  /** The names of the caches; they must be known before the options are. Default `['default']`. */
+  readonly caches?: readonly string[];
+}

@@ -1,0 +1,227 @@
+/** The base of everything that this library throws: a stable {@link code} and a message that names the remedy. */
+export abstract class CachingError extends Error {
+  /** Stable: safe to match on, the message is not. All of them are listed in docs/errors.md. */
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** One thing that is wrong with the options. */
+export interface OptionProblem {
+  /** Where: `caches.reports.ttl`. */
+  readonly path: string;
+  /** What is wrong and what is allowed. */
+  readonly message: string;
+}
+
+/** Options that cannot be used. Holds every problem at once. */
+export class InvalidOptionsError extends CachingError {
+  readonly code = 'CACHING_INVALID_OPTIONS';
+
+  constructor(readonly problems: readonly OptionProblem[]) {
+    super(
+      `The caching options have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:` +
+        problems.map(({ path, message }) => `\n  - ${path === '' ? '(options)' : path}: ${message}`).join(''),
+    );
+  }
+}
+
+/** A duration that is neither milliseconds nor text such as `'15m'`. */
+export class InvalidDurationError extends CachingError {
+  readonly code = 'CACHING_INVALID_DURATION';
+
+  constructor(readonly duration: unknown) {
+    super(
+      `${describe(duration)} is not a duration. Use milliseconds (60_000) or a number with a unit: ` +
+        `'250ms', '30s', '15m', '12h', '7d'; null for a life without end where that is allowed.`,
+    );
+  }
+}
+
+/** A key or a version that cannot be used. */
+export class InvalidKeyError extends CachingError {
+  readonly code = 'CACHING_INVALID_KEY';
+}
+
+/** An argument that cannot be used, other than a key, a version or a duration. */
+export class InvalidArgumentError extends CachingError {
+  readonly code = 'CACHING_INVALID_ARGUMENT';
+}
+
+/** `CachingModule.forRoot` was imported twice. */
+export class AlreadyConfiguredError extends CachingError {
+  readonly code = 'CACHING_ALREADY_CONFIGURED';
+
+  constructor() {
+    super(
+      'CachingModule.forRoot() is imported more than once in this application. Call it once, in the root module, ' +
+        'and give it several `caches` if you need more than one; the module is global, so other modules inject ' +
+        'CacheService without importing it.',
+    );
+  }
+}
+
+/** A cache name that is not configured. */
+export class UnknownCacheError extends CachingError {
+  readonly code = 'CACHING_UNKNOWN_CACHE';
+
+  constructor(
+    readonly cache: string,
+    known: Iterable<string>,
+  ) {
+    super(
+      `There is no cache named "${cache}". Configured: ${[...known].join(', ')}. ` +
+        'Add it to `caches` in CachingModule.forRoot().',
+    );
+  }
+}
+
+/** A value that cannot be stored without loss. */
+export class UnserializableValueError extends CachingError {
+  readonly code = 'CACHING_UNSERIALIZABLE_VALUE';
+
+  constructor(
+    /** Where in the value, as `value.items[3].callback`. */
+    readonly path: string,
+    /** What was found there: `a function`. */
+    readonly found: string,
+    remedy: string,
+  ) {
+    super(`${path} is ${found}, which cannot be stored. ${remedy}`);
+  }
+}
+
+/** A payload over what the backend or the cache takes. */
+export class ValueTooLargeError extends CachingError {
+  readonly code = 'CACHING_VALUE_TOO_LARGE';
+
+  constructor(
+    readonly size: number,
+    readonly limit: number,
+  ) {
+    super(
+      `The value takes ${size} bytes and the limit is ${limit}. Nothing is stored under this key now. ` +
+        'Store less, or raise the limit of the cache.',
+    );
+  }
+}
+
+/** `increment` or `decrement` on a key that holds something other than a safe integer. */
+export class NotANumberError extends CachingError {
+  readonly code = 'CACHING_NOT_A_NUMBER';
+
+  constructor() {
+    super(
+      'The key holds something other than a counter, or was stored with tags. increment() works on what increment() ' +
+        'made and on safe integers written by set() without tags. Delete the key first, or use another one.',
+    );
+  }
+}
+
+/** `increment` or `decrement` past ±(2^53 − 1). The counter is left as it was. */
+export class NumberOutOfRangeError extends CachingError {
+  readonly code = 'CACHING_NUMBER_OUT_OF_RANGE';
+
+  constructor() {
+    super(
+      'The counter would pass ±9007199254740991, the last integer that a number holds exactly. It is unchanged.',
+    );
+  }
+}
+
+/** `increment` or `decrement` on a key that is absent, without `initial`. */
+export class MissingKeyError extends CachingError {
+  readonly code = 'CACHING_MISSING_KEY';
+
+  constructor() {
+    super('The key is absent. Give `initial` to start a counter: increment(key, 1, { initial: 0, ttl }).');
+  }
+}
+
+/** A backend cannot do what was asked. */
+export class UnsupportedOperationError extends CachingError {
+  readonly code = 'CACHING_UNSUPPORTED_OPERATION';
+
+  constructor(
+    readonly backend: string,
+    readonly operation: string,
+    remedy: string,
+  ) {
+    super(`The ${backend} backend cannot do ${operation}. ${remedy}`);
+  }
+}
+
+/** A backend failed. The driver's own error is the `cause`. */
+export class BackendError extends CachingError {
+  readonly code: string = 'CACHING_BACKEND_FAILED';
+
+  constructor(
+    readonly cache: string,
+    readonly operation: string,
+    options: ErrorOptions & { readonly message?: string },
+  ) {
+    super(
+      options.message ??
+        `The backend of cache "${cache}" failed in ${operation}. Look at \`cause\`; reads carry on as misses.`,
+      options,
+    );
+  }
+}
+
+/** A backend did not answer within its deadline. */
+export class BackendTimeoutError extends BackendError {
+  override readonly code = 'CACHING_BACKEND_TIMEOUT';
+
+  constructor(
+    cache: string,
+    operation: string,
+    /** Milliseconds. */
+    readonly deadline: number,
+  ) {
+    super(cache, operation, {
+      message:
+        `The backend of cache "${cache}" did not answer ${operation} within ${deadline} ms. ` +
+        'Is the server up and near? The deadlines are options of the cache.',
+    });
+  }
+}
+
+/** An operation on a cache after `close()`. */
+export class CacheClosedError extends CachingError {
+  readonly code = 'CACHING_CLOSED';
+
+  constructor(readonly cache: string) {
+    super(`Cache "${cache}" is closed: the application has shut down. Nothing was read or written.`);
+  }
+}
+
+/** An optional package is not installed. */
+export class PeerMissingError extends CachingError {
+  readonly code = 'CACHING_PEER_MISSING';
+
+  constructor(
+    readonly packageName: string,
+    neededBy: string,
+    options: ErrorOptions,
+  ) {
+    super(
+      `${neededBy} needs the package "${packageName}", which is not installed. Run: npm install ${packageName}`,
+      options,
+    );
+  }
+}
+
+/** A decorator on something that it cannot work on. */
+export class InvalidDecorationError extends CachingError {
+  readonly code = 'CACHING_INVALID_DECORATION';
+}
+
+/** Text for a message: the kind of thing, and its value only where that is harmless and short. */
+function describe(value: unknown): string {
+  if (typeof value === 'number' || value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
+  return `A value of type ${typeof value}`;
+}

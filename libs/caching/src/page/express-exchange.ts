@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isKeptByNotModified } from './conditional.js';
+import {
+  addedHeaders,
+  BodyCollector,
+  type CapturedPage,
+  type Describe,
+  type Exchange,
+  isUnmodified,
+  lookupIn,
+} from './exchange.js';
+import type { StoredPage } from './stored-page.js';
+
+/** What we use of an Express request. */
+export type ExpressRequest = IncomingMessage & {
+  readonly originalUrl: string;
+  readonly protocol: string;
+  readonly host: string | undefined;
+};
+/** What we use of an Express response, and what Nest calls on it. */
+export type ExpressResponse = ServerResponse &
+  Record<'send' | 'json' | 'render' | 'redirect', (this: ExpressResponse, ...given: unknown[]) => unknown>;
+
+/** A request on Express: the body is watched at `write` and `end`, inside of which compression does its work. */
+export class ExpressExchange implements Exchange {
+  constructor(
+    private readonly request: ExpressRequest,
+    private readonly response: ExpressResponse,
+  ) {}
+
+  get method(): string {
+    return this.request.method ?? '';
+  }
+
+  get headers(): IncomingMessage['headers'] {
+    return this.request.headers;
+  }
+
+  get scheme(): string {
+    return this.request.protocol;
+  }
+
+  get host(): string {
+    return this.request.host ?? '';
+  }
+
+  get target(): string {
+    return this.request.originalUrl;
+  }
+
+  replay(page: StoredPage, ageMs: number): void {
+    const { response } = this;
+    response.statusCode = page.status;
+    for (const [name, value] of page.headers) response.setHeader(name, value);
+    if (page.etag !== undefined) response.setHeader('etag', page.etag);
+    response.setHeader('age', Math.max(0, Math.floor(ageMs / 1000)));
+    if (isUnmodified(this, page.etag, page.lastModified)) {
+      sendNotModified(response);
+    } else {
+      response.setHeader('content-length', page.body.length);
+      if (this.method === 'HEAD') response.end();
+      else response.end(page.body);
+    }
+    silence(response);
+  }
+
+  capture(maxBodySize: number, describe: Describe): Promise<CapturedPage | undefined> {
+    const { request, response } = this;
+    const before = { ...response.getHeaders() };
+    const body = new BodyCollector(maxBodySize);
+    const { write, end, writeHead } = response;
+    let captured: Omit<CapturedPage, 'atFinish'> | undefined;
+
+    // Express would answer 304 out of its own check and leave us no body to store; we decide when the body is whole.
+    Object.defineProperty(request, 'fresh', { value: false, configurable: true });
+    response.writeHead = function (this: ExpressResponse, ...given: unknown[]) {
+      if (typeof given.at(-1) === 'object') body.giveUp();
+      return Reflect.apply(writeHead, this, given) as ExpressResponse;
+    };
+    response.write = function (this: ExpressResponse, ...given: unknown[]) {
+      body.add(given[0], given[1]);
+      return Reflect.apply(write, this, given) as boolean;
+    } as typeof write;
+    response.end = function (this: ExpressResponse, ...given: unknown[]) {
+      const isFirst = captured === undefined;
+      if (isFirst) body.add(given[0], given[1]);
+      const whole = body.whole();
+      if (isFirst && whole !== undefined) {
+        const atEmission = lookupIn({ ...this.getHeaders() });
+        captured = {
+          status: this.statusCode,
+          added: addedHeaders(before, this.getHeaders()),
+          body: whole,
+          atEmission,
+        };
+        const etag = this.headersSent ? undefined : describe(captured);
+        if (etag !== undefined) {
+          this.setHeader('etag', etag);
+          if (
+            isUnmodified(
+              { method: request.method ?? '', headers: request.headers },
+              etag,
+              atEmission('last-modified'),
+            )
+          ) {
+            return sendNotModified(this, end);
+          }
+        }
+      }
+      return Reflect.apply(end, this, given) as ExpressResponse;
+    } as typeof end;
+
+    return new Promise((resolve) => {
+      response.once('finish', () => {
+        resolve(captured && { ...captured, atFinish: lookupIn(response.getHeaders()) });
+      });
+      response.once('close', () => resolve(undefined));
+    });
+  }
+}
+
+/** 304 with the headers that it repeats and no others that describe a body. */
+function sendNotModified(
+  response: ExpressResponse,
+  end: ServerResponse['end'] = response.end,
+): ExpressResponse {
+  for (const name of response.getHeaderNames()) {
+    if (name.startsWith('content-') && !isKeptByNotModified(name)) response.removeHeader(name);
+  }
+  response.statusCode = 304;
+  return Reflect.apply(end, response, []) as ExpressResponse;
+}
+
+/** Whatever Nest sends after a replay has been sent already. */
+function silence(response: ExpressResponse): void {
+  response.send = nothing;
+  response.json = nothing;
+  response.render = nothing;
+  response.redirect = nothing;
+}
+
+function nothing(this: ExpressResponse): ExpressResponse {
+  return this;
+}

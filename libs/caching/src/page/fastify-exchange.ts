@@ -1,0 +1,192 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { Transform } from 'node:stream';
+import { isKeptByNotModified } from './conditional.js';
+import {
+  addedHeaders,
+  BodyCollector,
+  type CapturedPage,
+  type Describe,
+  type Exchange,
+  type HeaderValues,
+  isUnmodified,
+  lookupIn,
+} from './exchange.js';
+import type { StoredPage } from './stored-page.js';
+
+/** What we use of a Fastify request. */
+export interface FastifyRequest {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly protocol: string;
+  readonly host: string;
+  readonly originalUrl: string;
+}
+
+/** What we use of a Fastify reply. */
+export interface FastifyReply {
+  readonly raw: ServerResponse;
+  readonly request: FastifyRequest;
+  statusCode: number;
+  send: (payload?: unknown) => unknown;
+  view?: (...given: unknown[]) => unknown;
+  redirect: (...given: unknown[]) => unknown;
+  code(status: number): unknown;
+  header(name: string, value: unknown): unknown;
+  removeHeader(name: string): unknown;
+  getHeaders(): HeaderValues;
+}
+
+/** The part of a Fastify instance that takes hooks. */
+export interface FastifyHooks {
+  addHook(
+    name: 'onSend',
+    hook: (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      payload: unknown,
+      done: (error: null, payload: unknown) => void,
+    ) => void,
+  ): unknown;
+}
+
+/** What waits for the payload of a reply. */
+type Watcher = (payload: unknown) => unknown;
+const watchers = new WeakMap<FastifyReply, Watcher>();
+
+/** Shows payloads to their captures before compression sees them. Called once, before the routes are there. */
+export function installCaptureHook(instance: FastifyHooks): void {
+  instance.addHook('onSend', (_request, reply, payload, done) => {
+    const watch = watchers.get(reply);
+    done(null, watch === undefined ? payload : watch(payload));
+  });
+}
+
+/** A request on Fastify: the body is watched by an `onSend` hook. */
+export class FastifyExchange implements Exchange {
+  constructor(
+    private readonly request: FastifyRequest,
+    private readonly reply: FastifyReply,
+  ) {}
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers;
+  }
+
+  get scheme(): string {
+    return this.request.protocol;
+  }
+
+  get host(): string {
+    return this.request.host;
+  }
+
+  get target(): string {
+    return this.request.originalUrl;
+  }
+
+  replay(page: StoredPage, ageMs: number): void {
+    const { reply } = this;
+    reply.code(page.status);
+    for (const [name, value] of page.headers) reply.header(name, value);
+    if (page.etag !== undefined) reply.header('etag', page.etag);
+    reply.header('age', Math.max(0, Math.floor(ageMs / 1000)));
+    if (isUnmodified(this, page.etag, page.lastModified)) {
+      makeNotModified(reply);
+      reply.send();
+    } else {
+      reply.header('content-length', page.body.length);
+      // An empty Buffer would be given a content type that the response never had.
+      reply.send(page.body.length === 0 ? undefined : page.body);
+    }
+    silence(reply);
+  }
+
+  capture(maxBodySize: number, describe: Describe): Promise<CapturedPage | undefined> {
+    const { reply } = this;
+    const before = { ...reply.getHeaders() };
+    const body = new BodyCollector(maxBodySize);
+    let captured: Omit<CapturedPage, 'atFinish'> | undefined;
+    const complete = (): void => {
+      const whole = body.whole();
+      if (whole === undefined) return;
+      const headers = { ...reply.getHeaders() };
+      const status = reply.statusCode;
+      captured = { status, added: addedHeaders(before, headers), body: whole, atEmission: lookupIn(headers) };
+    };
+    watchers.set(reply, (payload) => {
+      if (isStream(payload)) return payload.pipe(watchStream(payload, body, complete));
+      if (payload !== null && payload !== undefined && !isBytes(payload)) return payload;
+      body.add(payload);
+      complete();
+      const etag = captured && describe(captured);
+      if (captured === undefined || etag === undefined) return payload;
+      reply.header('etag', etag);
+      if (!isUnmodified(this, etag, captured.atEmission('last-modified'))) return payload;
+      makeNotModified(reply);
+      return null;
+    });
+    return new Promise((resolve) => {
+      reply.raw.once('finish', () => {
+        const atFinish = lookupIn({ ...reply.raw.getHeaders(), ...reply.getHeaders() });
+        resolve(captured && { ...captured, atFinish });
+      });
+      reply.raw.once('close', () => resolve(undefined));
+    });
+  }
+}
+
+/** Lets a stream through and collects it; an error goes on to whoever reads. */
+function watchStream(source: NodeJS.ReadableStream, body: BodyCollector, complete: () => void): Transform {
+  const watched = new Transform({
+    transform(chunk, encoding, next) {
+      body.add(chunk, encoding);
+      next(null, chunk);
+    },
+    flush(next) {
+      complete();
+      next();
+    },
+  });
+  source.once('error', (error: Error) => watched.destroy(error));
+  watched.once('close', () => {
+    if (!watched.readableEnded && 'destroy' in source)
+      (source as NodeJS.ReadableStream & Destroyable).destroy();
+  });
+  return watched;
+}
+
+interface Destroyable {
+  destroy(): void;
+}
+
+function makeNotModified(reply: FastifyReply): void {
+  for (const name of Object.keys(reply.getHeaders())) {
+    if (name.startsWith('content-') && !isKeptByNotModified(name)) reply.removeHeader(name);
+  }
+  reply.code(304);
+}
+
+/** Whatever Nest sends after a replay has been sent already. */
+function silence(reply: FastifyReply): void {
+  reply.send = nothing;
+  reply.redirect = nothing;
+  if (reply.view !== undefined) reply.view = nothing;
+}
+
+function nothing(this: FastifyReply): FastifyReply {
+  return this;
+}
+
+function isStream(payload: unknown): payload is NodeJS.ReadableStream {
+  return (
+    typeof payload === 'object' && payload !== null && 'pipe' in payload && typeof payload.pipe === 'function'
+  );
+}
+
+function isBytes(payload: unknown): payload is string | Uint8Array {
+  return typeof payload === 'string' || payload instanceof Uint8Array;
+}

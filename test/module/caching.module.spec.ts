@@ -1,0 +1,118 @@
+import 'reflect-metadata';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import {
+  AlreadyConfiguredError,
+  CacheClosedError,
+  CachePage,
+  CacheService,
+  CachingModule,
+  type CachingOptions,
+  type CachingOptionsFactory,
+  InjectCache,
+  InvalidDurationError,
+  InvalidOptionsError,
+  UnknownCacheError,
+  getCacheToken,
+} from 'nestjs-caching';
+
+@Injectable()
+class Reader {
+  constructor(
+    readonly cache: CacheService,
+    @InjectCache('reports') readonly reports: CacheService,
+  ) {}
+}
+
+@Injectable()
+class Options implements CachingOptionsFactory {
+  createCachingOptions(): CachingOptions {
+    return { caches: { default: { ttl: '1m' }, reports: {} } };
+  }
+}
+
+@Module({ providers: [Options], exports: [Options] })
+class OptionsModule {}
+
+@Module({ providers: [Reader], exports: [Reader] })
+class FeatureModule {}
+
+describe('CachingModule', () => {
+  let close: () => Promise<void> = () => Promise.resolve();
+  afterEach(() => close());
+
+  const compile = async (caching: ReturnType<typeof CachingModule.forRoot>) => {
+    const module = await Test.createTestingModule({ imports: [caching, FeatureModule] }).compile();
+    const app = await module.init();
+    close = () => app.close();
+    return app;
+  };
+
+  it.each([
+    ['forRoot', CachingModule.forRoot({ caches: { default: {}, reports: {} } })],
+    [
+      'useFactory',
+      CachingModule.forRootAsync({
+        caches: ['reports'],
+        useFactory: () => new Options().createCachingOptions(),
+      }),
+    ],
+    ['useClass', CachingModule.forRootAsync({ caches: ['reports'], useClass: Options })],
+    [
+      'useExisting',
+      CachingModule.forRootAsync({ caches: ['reports'], imports: [OptionsModule], useExisting: Options }),
+    ],
+  ])('gives every module its named caches by %s', async (_name, caching) => {
+    const app = await compile(caching);
+    const { cache, reports } = app.get(Reader, { strict: false });
+    expect([cache.name, reports.name]).toEqual(['default', 'reports']);
+    await cache.set('k', 1);
+    expect([await cache.get('k'), await reports.get('k')]).toEqual([1, undefined]);
+    expect(app.get(getCacheToken(), { strict: false })).toBe(cache);
+  });
+
+  it('stays with its importers when it is not global', async () => {
+    const caching = CachingModule.forRoot({ isGlobal: false });
+    await expect(Test.createTestingModule({ imports: [caching, FeatureModule] }).compile()).rejects.toThrow(
+      /CacheService/,
+    );
+  });
+
+  it('refuses a second forRoot', async () => {
+    const twice = Test.createTestingModule({
+      imports: [CachingModule.forRoot(), CachingModule.forRoot({ ttl: '1m' })],
+    });
+    await expect(twice.compile()).rejects.toThrow(AlreadyConfiguredError);
+  });
+
+  it('refuses bad options at once, and those of a factory at start', async () => {
+    expect(() => CachingModule.forRoot({ ttl: 'soon' as never })).toThrow(InvalidOptionsError);
+    const late = CachingModule.forRootAsync({ useFactory: () => ({ ttl: 'soon' as never }) });
+    await expect(Test.createTestingModule({ imports: [late] }).compile()).rejects.toThrow(
+      InvalidOptionsError,
+    );
+    const unnamed = CachingModule.forRootAsync({ useClass: Options });
+    await expect(Test.createTestingModule({ imports: [unnamed] }).compile()).rejects.toThrow(
+      /caches: \['default', 'reports'\]/,
+    );
+    expect(() => CachingModule.forRootAsync({})).toThrow(/useFactory, useClass or useExisting/);
+  });
+
+  it('refuses a page in a cache that is not there, and a ttl that is none', async () => {
+    @Controller()
+    class Wrong {
+      @Get() @CachePage('1m', { cache: 'nope' }) get() {}
+    }
+    const module = Test.createTestingModule({ imports: [CachingModule.forRoot()], controllers: [Wrong] });
+    await expect(module.compile()).rejects.toThrow(UnknownCacheError);
+    expect(() => CachePage('15 minutes' as never)).toThrow(InvalidDurationError);
+  });
+
+  it('closes its caches when the application shuts down', async () => {
+    const app = await compile(CachingModule.forRoot({ caches: { default: {}, reports: {} } }));
+    const { cache } = app.get(Reader, { strict: false });
+    await app.close();
+    await expect(cache.get('k')).rejects.toThrow(CacheClosedError);
+  });
+});

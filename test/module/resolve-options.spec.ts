@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals';
+import { InvalidOptionsError } from 'nestjs-caching';
+import { resolveOptions } from '../../libs/caching/src/resolve-options.js';
+
+function problemsOf(options: unknown): string[] {
+  try {
+    resolveOptions(options);
+  } catch (error) {
+    if (error instanceof InvalidOptionsError)
+      return error.problems.map(({ path, message }) => `${path}: ${message}`);
+    throw error;
+  }
+  return [];
+}
+
+describe('resolveOptions', () => {
+  it('gives one bounded memory cache for nothing', () => {
+    const { caches, pages } = resolveOptions();
+    expect(caches.get('default')).toEqual({
+      backend: {
+        name: 'memory',
+        options: { maxEntries: 100_000, maxBytes: 67_108_864, sweepInterval: 30_000 },
+      },
+      ttlMs: 900_000,
+      keyPrefix: '',
+      version: 1,
+      classInstances: 'refuse',
+      onError: 'throw',
+      readDeadlineMs: 250,
+      writeDeadlineMs: 1000,
+      closeDeadlineMs: 2000,
+    });
+    expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760 });
+  });
+
+  it('never lets an explicit undefined beat a default, and leaves the caller’s object alone', () => {
+    const given = Object.freeze({ ttl: undefined, url: undefined, backend: undefined });
+    expect(resolveOptions(given).caches.get('default')?.ttlMs).toBe(900_000);
+  });
+
+  it.each([
+    ['memory:', 'memory'],
+    ['redis://localhost:6379/3', 'redis'],
+    ['rediss://user:secret@host', 'redis'],
+    ['memcached://a:1,b:2', 'memcached'],
+    ['file:///var/cache/app', 'file'],
+    ['null:', 'null'],
+  ])('finds the backend of %s', (url, name) => {
+    expect(resolveOptions({ url }).caches.get('default')?.backend).toMatchObject({ name });
+  });
+
+  it.each([
+    [
+      { backend: 'reddis' },
+      /^backend: unknown backend, did you mean "redis"\?; use one of memory, file, redis/,
+    ],
+    [{ url: 'localhost:6379 nope' }, /^url: .*(not a URL|belongs to no backend)/],
+    [{ url: 'redis://host:port:1' }, /^url: not a URL; write one such as/],
+    [{ url: 'ftp://host' }, /^url: the scheme ftp: belongs to no backend/],
+    [{ backend: 'memory', url: 'redis://h' }, /^url: the scheme redis: belongs to the redis backend/],
+    [{ tll: '5m' }, /^tll: unknown option, did you mean "ttl"\?; allowed here: ttl, keyPrefix/],
+    [{ ttl: '5 minutes' }, /^ttl: use milliseconds or text/],
+    [{ ttl: NaN }, /^ttl: use milliseconds or text/],
+    [{ keyPrefix: 'x'.repeat(65) }, /^keyPrefix: use at most 64 bytes/],
+    [{ maxEntries: 0 }, /^maxEntries: /],
+    [{ backend: 'redis' }, /^url: give exactly one of url, client, cluster, sentinel/],
+    [{ backend: 'file', directory: 'relative' }, /^directory: use an absolute path/],
+    [{ backend: { get() {} } }, /^backend: does not implement CacheBackend: set, delete/],
+    [{ caches: { reports: {} } }, /^caches: a cache named "default" is missing/],
+    [{ caches: { default: {}, reports: { ttl: 'x' } } }, /^caches\.reports\.ttl: /],
+    [{ pages: { cache: 'nope' } }, /^pages\.cache: there is no cache named "nope"; known: default/],
+    [{ pages: { maxBodySze: 1 } }, /^pages\.maxBodySze: unknown option, did you mean "maxBodySize"\?/],
+    ['redis', /^: use an object with options/],
+  ])('reports %p with its path and the remedy', (options, message) => {
+    expect(problemsOf(options)).toContainEqual(expect.stringMatching(message));
+  });
+
+  it('reports every problem at once', () => {
+    const problems = problemsOf({
+      caches: { default: { ttl: 'x', vresion: 2 }, b: { backend: 'nope' } },
+      extra: 1,
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'extra',
+      'caches.default.ttl',
+      'caches.default.vresion',
+      'caches.b.backend',
+    ]);
+  });
+
+  it('never repeats a password', () => {
+    expect(problemsOf({ url: 'rdis://user:secret@host' }).join()).not.toContain('secret');
+  });
+});

@@ -1,0 +1,82 @@
+import { appendFileSync } from 'node:fs';
+
+import { afterAll, beforeAll, beforeEach, describe, expect } from '@jest/globals';
+
+import {
+  type Service,
+  type ServiceName,
+  type ServiceOptions,
+  skippedServices,
+  startService as start,
+} from '../../scripts/services/index.mjs';
+
+export type { Service, ServiceName, ServiceOptions } from '../../scripts/services/index.mjs';
+
+/** Long enough for an installation by apt-get, in milliseconds. */
+const START_TIMEOUT = 300_000;
+
+/**
+ * A server of its own for this spec, on a free loopback port with temporary data, or the one at a URL of the
+ * environment. Specs that kill, freeze or fill a server ask for `{ own: true }`. Call it in `beforeAll` and `stop()` it
+ * in `afterAll`; {@link describeService} does both.
+ *
+ * @throws Error that names the choices, if there is no such server, and if SKIP_SERVICES names it
+ */
+export async function startService(name: ServiceName, options: ServiceOptions = {}): Promise<Service> {
+  const service = await startUncounted(name, options);
+  report({ name, version: service.version, how: service.how });
+  return service;
+}
+
+/** A `describe` around a server of its own. With SKIP_SERVICES naming the service its tests are skipped, in print. */
+export function describeService(
+  name: ServiceName,
+  body: (service: () => Service) => void,
+  options: ServiceOptions = {},
+): void {
+  if (skippedServices().includes(name)) {
+    process.stderr.write(`SKIP_SERVICES: the tests against ${name} are left out\n`);
+    report({ name, isSkipped: true });
+    describe.skip(`on ${name}`, () => body(notStarted(name)));
+    return;
+  }
+  describe(`on ${name}`, () => {
+    let service: Service | undefined;
+    let tests = 0;
+    beforeAll(async () => {
+      service = await startUncounted(name, options);
+    }, START_TIMEOUT);
+    beforeEach(() => {
+      tests += 1;
+    });
+    afterAll(async () => {
+      if (service !== undefined) report({ name, version: service.version, how: service.how, tests });
+      await service?.stop();
+    }, START_TIMEOUT);
+    body(() => service ?? notStarted(name)());
+  });
+}
+
+async function startUncounted(name: ServiceName, options: ServiceOptions): Promise<Service> {
+  if (skippedServices().includes(name)) {
+    throw new Error(
+      `SKIP_SERVICES names ${name}, and this spec starts it. Use describeService() for such tests.`,
+    );
+  }
+  return start(name, options);
+}
+
+function notStarted(name: ServiceName): () => never {
+  return () => {
+    throw new Error(
+      `${name} is not started yet. Ask for it in a hook or a test, not while the tests are defined.`,
+    );
+  };
+}
+
+/** For scripts/service-reporter.mjs, which prints what the tests really ran against. */
+function report(line: object): void {
+  const file = process.env.TEST_SERVICE_LOG;
+  if (file === undefined) return;
+  appendFileSync(file, `${JSON.stringify({ ...line, testPath: expect.getState().testPath })}\n`);
+}
