@@ -5,7 +5,6 @@ import type { FileBackendOptions } from './file.backend.js';
 import type { MemcachedBackendOptions } from './memcached.backend.js';
 import type { MemoryBackendOptions } from './memory.backend.js';
 import type { RedisBackendOptions } from './redis.backend.js';
-import { importPeer } from './import-peer.js';
 
 /** How a backend is found and made. Its module is imported when a cache is configured to use it, and not before. */
 interface Registration {
@@ -33,7 +32,7 @@ const BACKENDS = {
   redis: {
     schemes: ['redis:', 'rediss:'],
     open: async ({ connectTimeout, socketTimeout, ...rest }: RedisOptions) => {
-      await importPeer('@keyv/redis', 'The redis backend', () => import('@keyv/redis'));
+      await (await import('./redis/client.js')).importRedis();
       const { RedisBackend } = await import('./redis.backend.js');
       return new RedisBackend({ ...rest, connectTimeoutMs: connectTimeout, socketTimeoutMs: socketTimeout });
     },

@@ -1,5 +1,5 @@
 import type { EntryCodec, Found } from './entries.js';
-import { decode, encode } from './codec.js';
+import { CodecId, decode, encode } from './codec.js';
 import {
   freezeDecoded,
   mutableCopy,
@@ -26,7 +26,7 @@ export const valueCodec: EntryCodec<KeptValue> = {
       value,
       size: body.length,
       isPlainJson: false,
-      hasBinary: false,
+      hasBinary: codec === CodecId.extended || codec === CodecId.bytes,
       repeated: undefined,
       ...(isFrozenWhenDecoded && frozen(value)),
     };

@@ -22,6 +22,11 @@ export interface Client {
 /** node-redis builds a class of all commands for each new set of options, which takes 20 ms; copies of a client share it. */
 let template: RedisClientType | undefined;
 
+/** The package that the connection stands on. @throws PeerMissingError if it is not installed */
+export function importRedis(): Promise<typeof import('@keyv/redis')> {
+  return importPeer('@keyv/redis', 'The redis backend', () => import('@keyv/redis'));
+}
+
 /**
  * A client for one server, not yet connected, which neither queues commands while it is away nor connects by itself:
  * both would leave calls pending for as long as the server is away. The signal cuts the socket, also while it connects,
@@ -33,7 +38,7 @@ export async function createClient(
   connectTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<Client> {
-  const redis = await importPeer('@keyv/redis', 'The redis backend', () => import('@keyv/redis'));
+  const redis = await importRedis();
   template ??= redis.createClient({
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
