@@ -95,7 +95,7 @@ describe('the sample', () => {
   });
 
   it('keeps its hits over a restart when they are in Redis', async () => {
-    redis = await startService('redis');
+    redis = await startService('redis', { own: true });
     await start({ CACHE_URL: redis.url });
     const read = async (path: string): Promise<string> => (await fetch(base + path)).text();
     const before = [await read('/slow-api/page'), await read('/slow-api/manual')];

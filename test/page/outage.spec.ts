@@ -23,7 +23,7 @@ const isSkipped = (process.env['SKIP_SERVICES'] ?? '').includes('redis');
   'an application on %s whose Redis fails',
   (platform) => {
     it('answers rightly while it is killed, frozen and back, and closes', async () => {
-      const redis = await startService('redis');
+      const redis = await startService('redis', { own: true });
       const app = await startApp(platform, {
         imports: [
           CachingModule.forRoot({

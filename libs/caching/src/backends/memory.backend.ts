@@ -48,7 +48,7 @@ export class MemoryBackend implements CompleteBackend<Held> {
   };
 
   private table: EntryTable;
-  private readonly clearing: Clearing;
+  private clearing: Clearing;
   private closed = false;
   private cancelSweep: (() => void) | undefined;
 
@@ -99,6 +99,7 @@ export class MemoryBackend implements CompleteBackend<Held> {
     this.cancelSweep = undefined;
     this.clearing.stop();
     this.table = new EntryTable(1);
+    this.clearing = new Clearing(this.table);
   }
 
   async *keys(prefix: string): AsyncGenerator<string> {

@@ -1,3 +1,4 @@
+import type * as Redis from '@keyv/redis';
 import type { RedisClientType } from '@keyv/redis';
 import { importPeer } from '../import-peer.js';
 import type { Endpoint } from './endpoint.js';
@@ -23,7 +24,7 @@ export interface Client {
 let template: RedisClientType | undefined;
 
 /** The package that the connection stands on. @throws PeerMissingError if it is not installed */
-export function importRedis(): Promise<typeof import('@keyv/redis')> {
+export function importRedis(): Promise<typeof Redis> {
   return importPeer('@keyv/redis', 'The redis backend', () => import('@keyv/redis'));
 }
 
