@@ -36,11 +36,11 @@ describe('the sample', () => {
   });
 
   async function start(environment: Record<string, string>): Promise<string> {
-    const port = await freePort();
+    const port = environment['PORT'] ?? String(await freePort());
     const env = {
       ...process.env,
       NODE_OPTIONS: '',
-      PORT: String(port),
+      PORT: port,
       UPSTREAM_DELAY: '300',
       ...environment,
     };
