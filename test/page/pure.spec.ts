@@ -135,7 +135,10 @@ describe('frames', () => {
   it('hold pages, and nothing that a response could not have had', () => {
     const page = {
       status: 200,
-      headers: [['x-a', ['1', '2']]] as const,
+      headers: [
+        ['x-a', ['1', '2']],
+        ['date', 'Mon, 23 Nov 2026 10:00:00 GMT'],
+      ] as const,
       etag: '"e"',
       lastModified: undefined,
       body: Buffer.from([0, 255]),

@@ -115,6 +115,8 @@ export class ExpressExchange implements Exchange {
         resolve(captured && { ...captured, atFinish: lookupIn(response.getHeaders()) });
       });
       response.once('close', () => resolve(undefined));
+      // The client may have left while the cache was asked: nothing would ever come.
+      if (response.destroyed) resolve(undefined);
     });
   }
 }

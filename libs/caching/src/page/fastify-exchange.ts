@@ -135,6 +135,8 @@ export class FastifyExchange implements Exchange {
         resolve(captured && { ...captured, atFinish });
       });
       reply.raw.once('close', () => resolve(undefined));
+      // The client may have left while the cache was asked: nothing would ever come.
+      if (reply.raw.destroyed) resolve(undefined);
     });
   }
 }

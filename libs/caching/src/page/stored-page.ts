@@ -79,7 +79,7 @@ export const pageCodec: EntryCodec<StoredPage> = {
 function assertHead({ status, headers, etag, lastModified }: Omit<StoredPage, 'body'>): void {
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new RangeError('not a status');
   for (const [name, value] of headers) {
-    if (!isStorableHeader(name, undefined)) throw new RangeError('not a storable header');
+    if (name !== 'date' && !isStorableHeader(name, undefined)) throw new RangeError('not a storable header');
     validateHeaderName(name);
     for (const line of [value].flat()) validateHeaderValue(name, line);
   }

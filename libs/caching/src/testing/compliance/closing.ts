@@ -18,9 +18,9 @@ export function describeClosing({ describe, test }: Suite): void {
 
     test('lets everything under way settle', ['stores'], async ({ backend, expect }) => {
       const underWay = range(50).map(async (n) => backend.set(`close:${n}`, bytes(`payload ${n}`), LONG_MS));
+      const settled = Promise.allSettled(underWay);
       await backend.close();
-      const settled = await Promise.allSettled(underWay);
-      expect(settled.length).toBe(50);
+      expect((await settled).length).toBe(50);
     });
 
     test('makes every later operation fail', ['stores'], async ({ backend, failureOf }) => {
