@@ -44,6 +44,8 @@ describe('resolveOptions', () => {
     ['rediss://user:secret@host', 'redis'],
     ['memcached://a:1,b:2', 'memcached'],
     ['file:///var/cache/app', 'file'],
+    ['postgres://u@h/db', 'database'],
+    ['sqlite::memory:', 'database'],
     ['null:', 'null'],
   ])('finds the backend of %s', (url, name) => {
     expect(resolveOptions({ url }).caches.get('default')?.backend).toMatchObject({ name });

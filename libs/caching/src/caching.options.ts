@@ -1,5 +1,6 @@
 import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
 import type { CacheBackend } from './backends/cache-backend.js';
+import type { KnexInstance } from './backends/database/knex-instance.js';
 import type { RedisBackendOptions } from './backends/redis/options.js';
 import type { Duration, Ttl } from './duration.js';
 
@@ -76,6 +77,29 @@ export interface MemcachedCacheOptions extends CommonCacheOptions {
   readonly maxItemBytes?: number;
 }
 
+/** In a table of PostgreSQL, MySQL, MariaDB or SQLite. Needs `knex` and `pg`, `mysql2` or `libsql`. Give `url` or `knex`. */
+export interface DatabaseCacheOptions extends CommonCacheOptions {
+  readonly backend?: 'database';
+  /** `postgres://…`, `mysql://…`, `mariadb://…`, `sqlite:///var/cache/app.db` or `sqlite::memory:`. */
+  readonly url?: string;
+  /** A Knex instance of the application's; it is never closed. */
+  readonly knex?: KnexInstance;
+  /** An identifier, perhaps with a schema. Default `'nestjs_cache'`. */
+  readonly table?: string;
+  /** Whether the table is made on first use. Default `true`. */
+  readonly createTable?: boolean;
+  /** The most entries, about. Default 100,000. */
+  readonly maxEntries?: number;
+  /** The most connections, 1 to 100. Default 10. */
+  readonly maxConnections?: number;
+  /** Time between two sweeps for expired entries; 0 for none. Default `'5m'`. */
+  readonly sweepInterval?: Duration;
+  /** How long a connection may take. Default `'2s'`. */
+  readonly connectTimeout?: Duration;
+  /** How long a statement may take. Default `'5s'`. */
+  readonly queryTimeout?: Duration;
+}
+
 /** Nowhere: for tests, and for development with caching switched off. */
 export interface NullCacheOptions extends CommonCacheOptions {
   readonly backend?: 'null';
@@ -93,6 +117,7 @@ export type CacheOptions =
   | MemoryCacheOptions
   | FileCacheOptions
   | MemcachedCacheOptions
+  | DatabaseCacheOptions
   | RedisCacheOptions
   | NullCacheOptions
   | CustomCacheOptions;

@@ -6,6 +6,7 @@ export type {
   CachingOptionsFactory,
   CommonCacheOptions,
   CustomCacheOptions,
+  DatabaseCacheOptions,
   FileCacheOptions,
   GlobalOption,
   MemcachedCacheOptions,

@@ -73,6 +73,16 @@ const BACKEND_FIELDS = {
     socketTimeout: duration(1, 600_000).default('5s').transform(toMs),
     maxItemBytes: count(1024, 1_073_741_824).default(1_048_576),
   },
+  database: {
+    knex: given.optional(),
+    table: z.string('use the name of a table').default('nestjs_cache'),
+    createTable: z.boolean('use true or false').default(true),
+    maxEntries: count(1, 1_000_000_000).default(100_000),
+    maxConnections: count(1, 100).default(10),
+    sweepInterval: duration(0, 86_400_000).default('5m').transform(toMs),
+    connectTimeout: duration(1, 60_000).default('2s').transform(toMs),
+    queryTimeout: duration(1, 600_000).default('5s').transform(toMs),
+  },
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
@@ -162,6 +172,7 @@ function resolveCache(
   if (chosen === 'redis')
     checkOneOf(['url', 'client', 'cluster', 'sentinel'], { ...rest, url }, path, problems);
   if (chosen === 'memcached') checkOneOf(['url', 'servers'], { ...rest, url }, path, problems);
+  if (chosen === 'database') checkOneOf(['url', 'knex'], { ...rest, url }, path, problems);
   if (chosen === 'file') checkOneOf(['url', 'directory'], { ...rest, url }, path, problems);
   const own = Object.keys(fields).map(
     (field) => [field, (parsed as Record<string, unknown>)[field]] as const,

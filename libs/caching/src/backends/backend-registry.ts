@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.js';
 import type { CacheBackend } from './cache-backend.js';
+import type { DatabaseBackendOptions } from './database.backend.js';
 import type { FileBackendOptions } from './file.backend.js';
 import type { MemcachedBackendOptions } from './memcached.backend.js';
 import type { MemoryBackendOptions } from './memory.backend.js';
@@ -53,11 +54,33 @@ const BACKENDS = {
       });
     },
   },
+  database: {
+    schemes: ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'],
+    open: async ({ sweepInterval, connectTimeout, queryTimeout, ...rest }: DatabaseOptions, clock: Clock) => {
+      const { DatabaseBackend } = await import('./database.backend.js');
+      return new DatabaseBackend({
+        ...rest,
+        sweepIntervalMs: sweepInterval,
+        connectTimeoutMs: connectTimeout,
+        queryTimeoutMs: queryTimeout,
+        clock,
+      });
+    },
+  },
   null: {
     schemes: ['null:'],
     open: async () => new (await import('./null.backend.js')).NullBackend(),
   },
 } satisfies Record<string, Registration>;
+
+type DatabaseOptions = Omit<
+  DatabaseBackendOptions,
+  'sweepIntervalMs' | 'connectTimeoutMs' | 'queryTimeoutMs' | 'clock'
+> & {
+  readonly sweepInterval: number;
+  readonly connectTimeout: number;
+  readonly queryTimeout: number;
+};
 
 interface FileOptions extends Pick<FileBackendOptions, 'maxEntries'> {
   readonly directory?: string;
