@@ -210,7 +210,7 @@ function describeCacheService(name: string, options: () => CacheOptions): void {
       expect(Object.isFrozen(values[0])).toBe(true);
     });
 
-    it('shares the error of a load and loads anew afterwards', async () => {
+    it('shares the error of a load, answers it for errorTtl, and loads anew afterwards', async () => {
       let loads = 0;
       const fail = async (): Promise<never> => {
         const run = (loads += 1);
@@ -219,11 +219,15 @@ function describeCacheService(name: string, options: () => CacheOptions): void {
         throw new Error(`load ${run}`);
       };
       const outcomes = await Promise.allSettled([cache.getOrSet('k', fail), cache.getOrSet('k', fail)]);
+      await expect(cache.getOrSet('k', () => 'not run')).rejects.toThrow('load 1');
       expect(outcomes.map((outcome) => String((outcome as PromiseRejectedResult).reason))).toEqual([
         'Error: load 1',
         'Error: load 1',
       ]);
+      await cache.delete('k');
       expect(await cache.getOrSet('k', () => 'fine')).toBe('fine');
+      await expect(cache.getOrSet('other', fail, { errorTtl: 0 })).rejects.toThrow('load 2');
+      expect(await cache.getOrSet('other', () => 'fine')).toBe('fine');
     });
 
     it('answers undefined from a factory without storing it, and takes the life that the factory sets', async () => {

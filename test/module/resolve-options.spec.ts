@@ -29,6 +29,16 @@ describe('resolveOptions', () => {
       readDeadlineMs: 250,
       writeDeadlineMs: 1000,
       closeDeadlineMs: 2000,
+      revalidateMs: 0,
+      errorMs: 0,
+      jitterMs: 0,
+      seed: undefined,
+      errorTtlMs: 1000,
+      loadTimeoutMs: 30_000,
+      leaseMs: 10_000,
+      maxConcurrentLoads: 1000,
+      tagMemoMs: 0,
+      breaker: { failures: 5, pauseMs: 1000 },
     });
     expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760 });
   });

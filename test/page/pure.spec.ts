@@ -100,7 +100,7 @@ describe('keys', () => {
   it('are exactly these', () => {
     const space = new KeySpace('shop', 'default');
     expect(space.base(1000, 1, 'value') + escapeKey('user:42')).toBe('shop:default:rs:1:v:user:42');
-    expect(space.epochKey).toBe('shop:default:@epoch');
+    expect(space.controlKey).toBe('shop:default:@control');
     expect(escapeKey('a b~{é\ud800%')).toBe('a%20b%7E%7B%C3%A9%uD800%25');
     expect(new KeySpace('a:b', '').root).toBe('a%3Ab::');
   });
@@ -121,7 +121,14 @@ describe('keys', () => {
 });
 
 describe('frames', () => {
-  const frame = { codec: 1, createdAt: 1.5, fullKey: 'a:b', body: Buffer.from('body') };
+  const frame = {
+    codec: 1,
+    createdAt: 1.5,
+    loadMs: 0,
+    guard: undefined,
+    fullKey: 'a:b',
+    body: Buffer.from('body'),
+  };
 
   it('come back as they were, under their own key only', () => {
     const bytes = encodeFrame(frame);

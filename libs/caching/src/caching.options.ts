@@ -22,6 +22,29 @@ export interface CommonCacheOptions {
   readonly writeDeadline?: Duration;
   /** How long closing may take when the application shuts down. Default `'2s'`. */
   readonly closeDeadline?: Duration;
+  /** How long after its life `getOrSet` serves a value while it is refreshed once in the background. Default 0. */
+  readonly staleWhileRevalidate?: Duration;
+  /** How long after its life `getOrSet` serves a value if the load fails. Default 0. */
+  readonly staleIfError?: Duration;
+  /** Lengthens each life by up to this much, at random, so that entries written together do not end together. Default 0. */
+  readonly ttlJitter?: Duration;
+  /** Makes what is random (jitter, pauses) reproducible: 0 to 4294967295. Default: a random one. */
+  readonly seed?: number;
+  /** How long a failed load is answered with its error without another run, in this process; 0 for never. Default `'1s'`. */
+  readonly errorTtl?: Duration;
+  /** How long a factory may run; then its flight ends, and the key can be loaded again. Default `'30s'`. */
+  readonly loadTimeout?: Duration;
+  /** How long another process waits for a loader that has died, 50 ms to 10 min. Renewed while it lives. Default `'10s'`. */
+  readonly leaseTtl?: Duration;
+  /** The most loads at once; one more is a `TooManyLoadsError`, or a stale value. Default 1,000. */
+  readonly maxConcurrentLoads?: number;
+  /**
+   * For how long a process may go by what it last knew of tags and of `clear()`, up to 1 min: so much later it may see an
+   * invalidation by another process, and saves a round trip. Default 0.
+   */
+  readonly tagMemo?: Duration;
+  /** After so many failures in a row (default 5) the backend is asked once in each pause (default `'1s'`) until it answers. */
+  readonly breaker?: { readonly failures?: number; readonly pause?: Duration };
 }
 
 /** In this process; the default. */

@@ -189,6 +189,78 @@ export class BackendTimeoutError extends BackendError {
   }
 }
 
+/** A backend was not asked, because it has failed several times in a row; see `breaker`. */
+export class CircuitOpenError extends BackendError {
+  override readonly code = 'CACHING_CIRCUIT_OPEN';
+
+  constructor(cache: string, operation: string) {
+    super(cache, operation, {
+      message:
+        `The backend of cache "${cache}" has failed several times in a row, so ${operation} was not tried. ` +
+        'It is asked again shortly. Is the server up and near?',
+    });
+  }
+}
+
+/** A factory that waits for its own result, directly or through other keys. */
+export class LoadCycleError extends CachingError {
+  readonly code = 'CACHING_LOAD_CYCLE';
+
+  constructor(
+    /** The keys, shortened, from the first load to the one that closes the ring. */
+    readonly chain: readonly string[],
+  ) {
+    super(
+      `These loads wait for one another and would never end: ${chain.join(' → ')}. ` +
+        'A factory must not ask for a key that is being loaded by itself or by one that waits for it.',
+    );
+  }
+}
+
+/** A load, or the wait for one, took longer than it may. */
+export class LoadTimeoutError extends CachingError {
+  readonly code = 'CACHING_LOAD_TIMEOUT';
+
+  constructor(
+    readonly cache: string,
+    /** Milliseconds. */
+    readonly timeout: number,
+  ) {
+    super(
+      `A load in cache "${cache}" took longer than ${timeout} ms. Make the factory faster, give it a deadline of its own ` +
+        'by its `signal`, or raise `timeout` (of the caller) or `loadTimeout` (of the cache).',
+    );
+  }
+}
+
+/** As many loads are running as the cache allows, and there is no stale value to serve. */
+export class TooManyLoadsError extends CachingError {
+  readonly code = 'CACHING_TOO_MANY_LOADS';
+
+  constructor(
+    readonly cache: string,
+    readonly limit: number,
+  ) {
+    super(
+      `Cache "${cache}" runs ${limit} loads at once already. Whatever the factories call is too slow for so many ` +
+        'misses; allow stale values, or raise `maxConcurrentLoads`.',
+    );
+  }
+}
+
+/** A lock that others hold was not free in time. */
+export class LockTimeoutError extends CachingError {
+  readonly code = 'CACHING_LOCK_TIMEOUT';
+
+  constructor(
+    readonly lock: string,
+    /** Milliseconds. */
+    readonly wait: number,
+  ) {
+    super(`A lock was not free within ${wait} ms. Raise \`wait\`, or do the work later.`);
+  }
+}
+
 /** An operation on a cache after `close()`. */
 export class CacheClosedError extends CachingError {
   readonly code = 'CACHING_CLOSED';

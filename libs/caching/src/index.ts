@@ -20,15 +20,18 @@ export type {
 
 export { CacheService } from './cache/cache.service.js';
 export type {
+  BatchFactory,
   Factory,
   GetOptions,
   GetOrSetOptions,
   IncrementOptions,
+  InvalidateOptions,
   LoadContext,
   ReadOptions,
   SetOptions,
   VersionOptions,
 } from './cache/cache-service.options.js';
+export type { CacheStatistics } from './cache/counters.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
@@ -53,15 +56,20 @@ export {
   BackendTimeoutError,
   CacheClosedError,
   CachingError,
+  CircuitOpenError,
   InvalidArgumentError,
   InvalidDecorationError,
   InvalidDurationError,
   InvalidKeyError,
   InvalidOptionsError,
+  LoadCycleError,
+  LoadTimeoutError,
+  LockTimeoutError,
   MissingKeyError,
   NotANumberError,
   NumberOutOfRangeError,
   PeerMissingError,
+  TooManyLoadsError,
   UnknownCacheError,
   UnserializableValueError,
   UnsupportedOperationError,

@@ -1,40 +1,14 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { CacheBackend } from './backends/cache-backend.js';
-import { type BackendName, BACKEND_NAMES, backendOfScheme } from './backends/backend-registry.js';
+import type { BackendName } from './backends/backend-registry.js';
 import { escapeSegment } from './cache/keys.js';
+import { checkInstance, checkOneOf, chooseBackend } from './choose-backend.js';
 import { DEFAULT_CACHE } from './caching.constants.js';
-import { toMs, ttlToMs, type Duration, type Ttl } from './duration.js';
+import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
-import { at, reportUnknown, suggestion } from './option-problems.js';
-
-const DURATION = "milliseconds or text such as '250ms', '30s', '15m', '12h', '7d'";
-
-const SCHEME = /^[a-z][a-z\d+.-]*:/i;
-
-const isValid = (check: () => unknown): boolean => {
-  try {
-    check();
-    return true;
-  } catch {
-    return false;
-  }
-};
-const ttl = z.custom<Ttl>(
-  (value) => isValid(() => ttlToMs(value as Ttl)),
-  `use ${DURATION}, or null for ever`,
-);
-const duration = (least: number, most: number) =>
-  z.custom<Duration>((value) => {
-    if (!isValid(() => toMs(value as Duration))) return false;
-    const ms = toMs(value as Duration);
-    return ms >= least && ms <= most;
-  }, `use ${DURATION}; at least ${least} ms and at most ${most} ms`);
-const count = (least: number, most: number) =>
-  z.number(`use a whole number from ${least} to ${most}`).int().min(least).max(most);
-const name = (most: number) =>
-  z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
-const given = z.custom<object>((value) => typeof value === 'object' && value !== null, 'use an object');
+import { at, reportUnknown } from './option-problems.js';
+import { count, duration, given, name, ttl } from './option-schemas.js';
 
 const COMMON = {
   ttl: ttl.default('15m'),
@@ -45,6 +19,18 @@ const COMMON = {
   readDeadline: duration(1, 600_000).default('250ms'),
   writeDeadline: duration(1, 600_000).default('1s'),
   closeDeadline: duration(1, 60_000).default('2s'),
+  staleWhileRevalidate: duration(0, MAX_DURATION_MS).default(0),
+  staleIfError: duration(0, MAX_DURATION_MS).default(0),
+  ttlJitter: duration(0, MAX_DURATION_MS).default(0),
+  seed: count(0, 0xffff_ffff).optional(),
+  errorTtl: duration(0, 3_600_000).default('1s'),
+  loadTimeout: duration(1, 3_600_000).default('30s'),
+  leaseTtl: duration(50, 600_000).default('10s'),
+  maxConcurrentLoads: count(1, 1_000_000).default(1000),
+  tagMemo: duration(0, 60_000).default(0),
+  breaker: z
+    .strictObject({ failures: count(1, 10_000).default(5), pause: duration(10, 600_000).default('1s') })
+    .prefault({}),
 };
 
 /** What each backend takes besides, and its defaults. Durations reach a backend in milliseconds. */
@@ -104,6 +90,16 @@ export interface ResolvedCacheOptions {
   readonly readDeadlineMs: number;
   readonly writeDeadlineMs: number;
   readonly closeDeadlineMs: number;
+  readonly revalidateMs: number;
+  readonly errorMs: number;
+  readonly jitterMs: number;
+  readonly seed: number | undefined;
+  readonly errorTtlMs: number;
+  readonly loadTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly maxConcurrentLoads: number;
+  readonly tagMemoMs: number;
+  readonly breaker: { readonly failures: number; readonly pauseMs: number };
 }
 
 export type ResolvedPagesOptions = z.output<typeof PAGES>;
@@ -195,56 +191,17 @@ function resolved(common: z.output<z.ZodObject<typeof COMMON>>): Omit<ResolvedCa
     readDeadlineMs: toMs(common.readDeadline),
     writeDeadlineMs: toMs(common.writeDeadline),
     closeDeadlineMs: toMs(common.closeDeadline),
+    revalidateMs: toMs(common.staleWhileRevalidate),
+    errorMs: toMs(common.staleIfError),
+    jitterMs: toMs(common.ttlJitter),
+    seed: common.seed,
+    errorTtlMs: toMs(common.errorTtl),
+    loadTimeoutMs: toMs(common.loadTimeout),
+    leaseMs: toMs(common.leaseTtl),
+    maxConcurrentLoads: common.maxConcurrentLoads,
+    tagMemoMs: toMs(common.tagMemo),
+    breaker: { failures: common.breaker.failures, pauseMs: toMs(common.breaker.pause) },
   };
-}
-
-function chooseBackend(
-  backend: unknown,
-  url: unknown,
-  path: string,
-  problems: OptionProblem[],
-): BackendName | undefined {
-  if (backend !== undefined && !BACKEND_NAMES.includes(backend as BackendName)) {
-    const hint = typeof backend === 'string' ? suggestion(backend, BACKEND_NAMES) : '';
-    const allowed = `use one of ${BACKEND_NAMES.join(', ')}, or an object that implements CacheBackend`;
-    problems.push({ path: at(path, 'backend'), message: `unknown backend${hint}; ${allowed}` });
-    return undefined;
-  }
-  if (url === undefined) return (backend as BackendName | undefined) ?? 'memory';
-  const scheme = typeof url === 'string' ? SCHEME.exec(url)?.[0].toLowerCase() : undefined;
-  const byScheme = scheme === undefined ? undefined : backendOfScheme(scheme);
-  // The list of servers in a memcached URL is more than a URL may hold.
-  const isReadable = byScheme === 'memcached' || URL.canParse(url as string);
-  if (byScheme === undefined || !isReadable || (backend !== undefined && backend !== byScheme)) {
-    const message =
-      scheme === undefined || (byScheme !== undefined && !isReadable)
-        ? 'not a URL; write one such as redis://localhost:6379/0'
-        : `the scheme ${scheme} ${byScheme === undefined ? 'belongs to no backend' : `belongs to the ${byScheme} backend`}`;
-    problems.push({ path: at(path, 'url'), message });
-    return undefined;
-  }
-  return byScheme;
-}
-
-function checkOneOf(
-  fields: readonly string[],
-  given: Readonly<Record<string, unknown>>,
-  path: string,
-  problems: OptionProblem[],
-): void {
-  if (fields.filter((field) => given[field] !== undefined).length === 1) return;
-  problems.push({ path: at(path, 'url'), message: `give exactly one of ${fields.join(', ')}` });
-}
-
-function checkInstance(backend: object, path: string, problems: OptionProblem[]): void {
-  const missing = ['get', 'set', 'delete', 'ttl', 'clear', 'close', 'capabilities'].filter(
-    (part) => !(part in backend),
-  );
-  if (missing.length === 0) return;
-  problems.push({
-    path: at(path, 'backend'),
-    message: `does not implement CacheBackend: ${missing.join(', ')} missing`,
-  });
 }
 
 function parse<S extends z.ZodType>(

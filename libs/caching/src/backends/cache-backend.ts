@@ -49,6 +49,11 @@ export interface BackendCapabilities {
   readonly lists: boolean;
   /** Whether payloads may be {@link HeldObject}s, kept by reference. */
   readonly holdsObjects: boolean;
+  /**
+   * Whether operations on one key that are issued without waiting take effect in the order in which they were issued, as
+   * over a single connection. Default `false`.
+   */
+  readonly ordered?: boolean;
   /** Whether anything is ever kept; only the null backend says no. */
   readonly stores: boolean;
 }
@@ -77,6 +82,8 @@ export interface CacheBackend<P = Payload> extends Partial<AtomicOperations<P>>,
 
   /** Every present key that begins with the prefix, in no order. There if `capabilities.lists`. */
   keys?(prefix: string): AsyncIterable<string>;
+  /** The server's clock, in milliseconds since 1970. There if the server has one that its expiry goes by. */
+  time?(): Awaitable<number>;
   /** Frees what has expired; answers how many entries went. There if expired entries take space. */
   prune?(): Awaitable<number>;
 }

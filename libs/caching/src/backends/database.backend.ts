@@ -210,6 +210,11 @@ export class DatabaseBackend implements CompleteBackend {
     return row.life === null ? null : Number(row.life);
   }
 
+  async time(): Promise<number> {
+    const [row] = await this.query(`SELECT ${this.dialect.now} AS total`, []);
+    return Number(row?.total);
+  }
+
   async *keys(prefix: string): AsyncIterable<string> {
     for await (const page of this.pages(prefix, true)) yield* page;
   }

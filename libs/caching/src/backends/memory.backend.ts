@@ -44,6 +44,7 @@ export class MemoryBackend implements CompleteBackend<Held> {
     shared: false,
     lists: true,
     holdsObjects: true,
+    ordered: true,
     stores: true,
   };
 

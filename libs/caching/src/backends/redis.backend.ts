@@ -33,6 +33,7 @@ export class RedisBackend implements CompleteBackend {
     shared: true,
     lists: true,
     holdsObjects: false,
+    ordered: true,
     stores: true,
   } as const;
 
@@ -157,6 +158,11 @@ export class RedisBackend implements CompleteBackend {
         for await (const page of scan(send, prefix)) await this.deleteMany(page);
       }),
     );
+  }
+
+  async time(): Promise<number> {
+    const [seconds, micros] = (await this.#link.send('', ['TIME'])) as [string, string];
+    return Number(seconds) * 1000 + Number(micros) / 1000;
   }
 
   close(): Promise<void> {

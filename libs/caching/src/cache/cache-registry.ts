@@ -7,13 +7,14 @@ import { UnknownCacheError } from '../errors.js';
 import type { ResolvedCacheOptions, ResolvedCachingOptions } from '../resolve-options.js';
 import { CacheService } from './cache.service.js';
 import { completeBackend, isComplete } from './complete-backend.js';
-import { Entries } from './entries.js';
-import { FailurePolicy } from './failure-policy.js';
-import { KeySpace } from './keys.js';
+import { createEngine, type Engine } from './engine.js';
+import type { Entries } from './entries.js';
+import type { FailurePolicy } from './failure-policy.js';
 
 /** One configured cache: its public face, and what the page layer works on. */
 export interface OpenCache {
   readonly service: CacheService;
+  readonly engine: Engine;
   readonly entries: Entries;
   readonly policy: FailurePolicy;
   readonly options: ResolvedCacheOptions;
@@ -55,17 +56,9 @@ async function openCache(name: string, options: ResolvedCacheOptions, clock: Clo
     );
   }
   const complete = isComplete(backend) ? backend : completeBackend(backend);
-  const policy = new FailurePolicy(
-    name,
-    {
-      readDeadline: options.readDeadlineMs,
-      writeDeadline: options.writeDeadlineMs,
-      onError: options.onError,
-    },
-    clock,
-  );
-  const entries = new Entries(new KeySpace(options.keyPrefix, name), complete, policy, clock);
-  return { service: new CacheService(name, options, complete, entries, policy), entries, policy, options };
+  const engine = createEngine(name, complete, options, clock);
+  const { entries, policy } = engine;
+  return { service: new CacheService(engine, options), engine, entries, policy, options };
 }
 
 function isInstance(backend: ResolvedCacheOptions['backend']): backend is CacheBackend {

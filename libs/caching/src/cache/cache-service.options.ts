@@ -1,5 +1,7 @@
-import { type Ttl, ttlToMs } from '../duration.js';
+import { type Duration, toMs, type Ttl, ttlToMs } from '../duration.js';
+import type { Life } from './entry.js';
 import { assertVersion } from './keys.js';
+import { checkedTags, NO_TAGS } from './tags.js';
 
 /** Which generation of a key. */
 export interface VersionOptions {
@@ -20,11 +22,32 @@ export interface GetOptions<T> extends ReadOptions {
 export interface SetOptions extends VersionOptions {
   /** How long the entry stays fresh. Default: the `ttl` of the cache. `null` never expires, 0 or less does not keep. */
   readonly ttl?: Ttl;
+  /** What the value depends on: `invalidateTags` of any of these makes it absent. At most 1,000. */
+  readonly tags?: readonly string[];
+  /** How long after its life `getOrSet` serves it while it is refreshed in the background. Default: the cache's, 0. */
+  readonly staleWhileRevalidate?: Duration;
+  /** How long after its life `getOrSet` serves it if the load fails. Default: the cache's, 0. */
+  readonly staleIfError?: Duration;
 }
 
 export interface GetOrSetOptions extends SetOptions {
   /** As in {@link ReadOptions}. */
   readonly copy?: boolean;
+  /** How long this caller waits in all; then it gets a `LoadTimeoutError`, and the load goes on. Default: no bound. */
+  readonly timeout?: Duration;
+  /** How long this caller waits if there is a stale value to serve instead. Default: no bound. */
+  readonly softTimeout?: Duration;
+  /** How long a failure is answered without another run, in this process. 0 for never. Default: the cache's, `'1s'`. */
+  readonly errorTtl?: Duration;
+  /** Ends this caller's wait with the signal's reason; the load goes on for others. */
+  readonly signal?: AbortSignal;
+  /** What becomes of the load when everybody has left who waited for it. Default `'finish'`: it is stored. */
+  readonly whenAbandoned?: 'finish' | 'abort';
+}
+
+export interface InvalidateOptions {
+  /** Makes entries stale instead of absent: their stale windows may still serve them. Default `false`. */
+  readonly soft?: boolean;
 }
 
 export interface IncrementOptions extends SetOptions {
@@ -36,14 +59,26 @@ export interface IncrementOptions extends SetOptions {
 export interface LoadContext {
   /** Gives this result another ttl than the call asked for. The last word counts. */
   setTtl(ttl: Ttl): void;
+  /** Adds tags that only the result shows. */
+  addTags(tags: readonly string[]): void;
+  /** Aborted when the load has run too long, or nobody wants it any more. */
+  readonly signal: AbortSignal;
 }
 
 export type Factory<T> = (context: LoadContext) => T | Promise<T>;
 
+/** Loads many keys at once; what it leaves out is absent. */
+export type BatchFactory<T> = (
+  missing: readonly string[],
+  context: LoadContext,
+) => ReadonlyMap<string, T> | Promise<ReadonlyMap<string, T>>;
+
 /** What a cache does when a call does not say. */
-interface CallDefaults {
+export interface CallDefaults {
   readonly ttlMs: number | null;
   readonly version: number;
+  readonly revalidateMs: number;
+  readonly errorMs: number;
 }
 
 /** The version that a call means. @throws InvalidKeyError */
@@ -54,11 +89,27 @@ export function versionOf(options: VersionOptions | undefined, defaults: CallDef
   return version;
 }
 
-/** The life in milliseconds and the version that a write means. @throws InvalidDurationError, InvalidKeyError */
-export function lifeOf(options: Ttl | SetOptions | undefined, defaults: CallDefaults): CallDefaults {
+/** How what a call stores is to live. @throws InvalidDurationError, InvalidArgumentError */
+export function lifeOf(options: Ttl | SetOptions | undefined, defaults: CallDefaults): Life {
+  const { ttlMs, revalidateMs, errorMs } = defaults;
   if (typeof options !== 'object' || options === null) {
-    return { ttlMs: options === undefined ? defaults.ttlMs : ttlToMs(options), version: defaults.version };
+    return { ttlMs: options === undefined ? ttlMs : ttlToMs(options), revalidateMs, errorMs, tags: NO_TAGS };
   }
-  const ttlMs = options.ttl === undefined ? defaults.ttlMs : ttlToMs(options.ttl);
-  return { ttlMs, version: versionOf(options, defaults) };
+  const { ttl, staleWhileRevalidate, staleIfError, tags } = options;
+  return {
+    ttlMs: ttl === undefined ? ttlMs : ttlToMs(ttl),
+    revalidateMs: staleWhileRevalidate === undefined ? revalidateMs : toMs(staleWhileRevalidate),
+    errorMs: staleIfError === undefined ? errorMs : toMs(staleIfError),
+    tags: checkedTags(tags),
+  };
+}
+
+/** A duration that a call may leave open. @throws InvalidDurationError */
+export function optionalMs(duration: Duration | undefined): number | undefined {
+  return duration === undefined ? undefined : toMs(duration);
+}
+
+/** The options of a call that may give a ttl alone. */
+export function asOptions<O extends object>(options: Ttl | O | undefined): O | undefined {
+  return typeof options === 'object' && options !== null ? options : undefined;
 }

@@ -1,23 +1,29 @@
-import { type CompleteBackend } from '../backends/cache-backend.js';
 import { type Ttl, ttlToMs } from '../duration.js';
 import { CacheClosedError, InvalidArgumentError, MissingKeyError } from '../errors.js';
 import type { ResolvedCacheOptions } from '../resolve-options.js';
 import {
+  asOptions,
+  type BatchFactory,
   type Factory,
   type GetOptions,
   type GetOrSetOptions,
   type IncrementOptions,
-  lifeOf,
+  type InvalidateOptions,
   type ReadOptions,
   type SetOptions,
   type VersionOptions,
   versionOf,
 } from './cache-service.options.js';
-import type { Entries, Found } from './entries.js';
-import { type FailurePolicy, isPromise } from './failure-policy.js';
-import { Flights } from './flights.js';
-import { assertKey, escapeKey } from './keys.js';
-import { isCounter, keep, keptIn, type KeptValue, valueCodec, valueOf } from './values.js';
+import type { CacheStatistics } from './counters.js';
+import type { Engine } from './engine.js';
+import type { Found } from './entries.js';
+import { isPromise } from './failure-policy.js';
+import { assertKey, assertVersion, escapeKey } from './keys.js';
+import { PresentEntries } from './present-entries.js';
+import { checkedTags } from './tags.js';
+import { ValueLoads } from './value-loads.js';
+import { keptIn, type KeptValue, valueCodec, valueOf } from './values.js';
+import { Writes } from './writes.js';
 
 /**
  * The low-level API of one cache. Inject it as `CacheService` (the default cache) or with `@InjectCache('name')`.
@@ -25,27 +31,41 @@ import { isCounter, keep, keptIn, type KeptValue, valueCodec, valueOf } from './
  * Every method takes any string as a key. A missing key reads as `undefined`; `null` is a value. Values are snapshots:
  * what comes out is deep-frozen and shared, what goes in is copied first.
  *
+ * An entry is present while it is fresh and none of its tags was invalidated; only {@link getOrSet} and
+ * {@link getOrSetMany} use stale windows.
+ *
  * When the backend fails, reads answer as if the cache were empty; all else rejects with a `BackendError`, unless the
  * cache has `onError: 'ignore'`.
  */
 export class CacheService {
-  private readonly flights = new Flights<KeptValue | number | undefined>();
+  /** The name that this cache was configured under. */
+  readonly name: string;
+  private readonly loads: ValueLoads;
+  private readonly writes: Writes<KeptValue>;
+  private readonly present: PresentEntries<KeptValue>;
   private isClosed = false;
 
   /** @internal Made by the module. */
   constructor(
-    /** The name that this cache was configured under. */
-    readonly name: string,
+    private readonly engine: Engine,
     private readonly options: ResolvedCacheOptions,
-    private readonly backend: CompleteBackend,
-    private readonly entries: Entries,
-    private readonly policy: FailurePolicy,
-  ) {}
+  ) {
+    const { name, entries, policy, loader } = engine;
+    this.name = name;
+    this.loads = new ValueLoads(engine, options);
+    this.writes = new Writes(valueCodec, entries, policy, loader);
+    this.present = new PresentEntries(valueCodec, entries, policy);
+  }
+
+  /** What this cache has counted since it was opened, in this process. */
+  get statistics(): CacheStatistics {
+    return this.engine.entries.counters.snapshot();
+  }
 
   /** The value, or `default`, or `undefined`. (Django: `get`) */
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
-      const found = this.entries.read(valueCodec, this.segments(key), this.version(options));
+      const found = this.engine.entries.read(valueCodec, this.segments(key), this.version(options));
       if (isPromise(found)) return Promise.resolve(found.then((later) => this.answer<T>(later, options)));
       return Promise.resolve(this.answer<T>(found, options));
     } catch (error) {
@@ -55,64 +75,78 @@ export class CacheService {
 
   /** Stores, over whatever was there. (Django: `set`) @throws UnserializableValueError */
   async set(key: string, value: unknown, options?: Ttl | SetOptions): Promise<void> {
-    const { ttlMs, version } = lifeOf(options, this.options);
-    const kept = this.kept(value);
-    await this.store(this.segments(key), kept, ttlMs, version);
+    const life = this.loads.life(options);
+    await this.writes.set(
+      { segments: this.segments(key), made: this.loads.made(value) },
+      this.version(asOptions(options)),
+      life,
+    );
   }
 
   /** Stores if the key is absent; answers whether it was. Atomic across processes. (Django: `add`) */
   async add(key: string, value: unknown, options?: Ttl | SetOptions): Promise<boolean> {
-    const { ttlMs, version } = lifeOf(options, this.options);
-    const kept = this.kept(value);
-    if (ttlMs !== null && ttlMs <= 0) return !(await this.has(key, { version }));
-    const segments = this.segments(key);
-    return this.policy.write(
-      'add',
-      () =>
-        this.entries.onKey('value', segments, version, (pair) =>
-          this.backend.add(pair.key, this.payload(kept, pair.fullKey), ttlMs),
-        ),
-      false,
-    );
+    const life = this.loads.life(options);
+    const made = this.loads.made(value);
+    const version = this.version(asOptions(options));
+    if (life.ttlMs !== null && life.ttlMs <= 0) return !(await this.has(key, { version }));
+    return this.writes.add({ segments: this.segments(key), made }, version, life);
   }
 
   /**
-   * The value, or what the factory makes of its absence. Callers of one key share a running factory, its result and its
-   * error. What a miss answers is what a hit will: the stored snapshot. A factory's `undefined` is answered and not
-   * stored. If only the write fails, the value is answered all the same. (Django: `get_or_set`, which has no flight)
+   * The value; on a miss the factory makes it, once for all who ask meanwhile, in this process and, by a lease, in all
+   * others. A miss answers what a hit will answer: the stored snapshot. A factory's `undefined` is answered and not
+   * stored. If only the write fails, or an invalidation came during the load, the value is answered and not stored.
+   *
+   * @throws whatever the factory throws, to everybody who waits; LoadTimeoutError, LoadCycleError, TooManyLoadsError,
+   * UnserializableValueError. (Django: `get_or_set`, which has no flight)
    */
-  async getOrSet<T>(key: string, factory: Factory<T>, options?: Ttl | GetOrSetOptions): Promise<T> {
-    const { ttlMs, version } = lifeOf(options, this.options);
-    if (typeof factory !== 'function') {
-      throw new InvalidArgumentError(
-        'getOrSet() needs a function that makes the value: getOrSet(key, () => load()).',
-      );
+  getOrSet<T>(key: string, factory: Factory<T>, options?: Ttl | GetOrSetOptions): Promise<T> {
+    try {
+      const segments = this.segments(key);
+      const given = asOptions(options);
+      const version = this.version(given);
+      const { entries } = this.engine;
+      if (!entries.backend.capabilities.shared && typeof factory === 'function') {
+        const found = entries.read(valueCodec, segments, version);
+        if (found !== undefined && !isPromise(found))
+          return Promise.resolve(this.answer<T>(found, given) as T);
+      }
+      return this.loads.one({ key, segments }, version, factory, options);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const isCopy = typeof options === 'object' && options?.copy === true;
-    const segments = this.segments(key);
-    const found = await this.entries.read(valueCodec, segments, version);
-    if (found !== undefined) return valueOf(keptIn(found), isCopy) as T;
-    const loaded = await this.flights.join(`${version}:${segments}`, () =>
-      this.load(segments, version, factory, ttlMs),
-    );
-    return (loaded === undefined ? undefined : valueOf(loaded, isCopy)) as T;
+  }
+
+  /**
+   * As {@link getOrSet} for many keys: one look at all of them, and one run of the factory for those that are missing and
+   * that nobody else is loading. The answer has the caller's keys; what the factory leaves out is not in it.
+   */
+  async getOrSetMany<T>(
+    keys: Iterable<string>,
+    factory: BatchFactory<T>,
+    options?: Ttl | GetOrSetOptions,
+  ): Promise<Map<string, T>> {
+    const asked = [...new Set(keys)].sort().map((key) => ({ key, segments: this.segments(key) }));
+    return this.loads.many(asked, this.version(asOptions(options)), factory, options);
   }
 
   /** Whether the key is present. (Django: `has_key`) */
   async has(key: string, options?: VersionOptions): Promise<boolean> {
-    return (await this.entries.read(valueCodec, this.segments(key), this.version(options))) !== undefined;
+    return (
+      (await this.engine.entries.read(valueCodec, this.segments(key), this.version(options))) !== undefined
+    );
   }
 
   /** Removes; answers whether the key was present. (Django: `delete`) */
   async delete(key: string, options?: VersionOptions): Promise<boolean> {
-    return this.onKey('delete', key, options, (finalKey) => this.backend.delete(finalKey), false);
+    return this.writes.delete(this.segments(key), this.version(options));
   }
 
   /** Gives a present entry a new life, counted from now; answers whether it was present. (Django: `touch`) */
   async touch(key: string, ttl: Ttl = this.options.ttlMs, options?: VersionOptions): Promise<boolean> {
     const ttlMs = ttlToMs(ttl);
     if (ttlMs !== null && ttlMs <= 0) return this.delete(key, options);
-    return this.onKey('touch', key, options, (finalKey) => this.backend.touch(finalKey, ttlMs), false);
+    return this.present.touch(this.segments(key), this.version(options), ttlMs);
   }
 
   /** Lets a present entry live for ever; answers whether it was present. (django-redis: `persist`) */
@@ -122,22 +156,19 @@ export class CacheService {
 
   /** Remaining milliseconds, `null` for a life without end, `undefined` if the key is absent. (django-redis: `pttl`) */
   async ttl(key: string, options?: VersionOptions): Promise<number | null | undefined> {
-    const segments = this.segments(key);
-    const version = this.version(options);
-    const look = () => this.entries.onKey('value', segments, version, (pair) => this.backend.ttl(pair.key));
-    return this.policy.read('ttl', look, undefined);
+    return this.present.ttl(this.segments(key), this.version(options));
   }
 
   /** The present ones, under the caller's keys, in one round trip. (Django: `get_many`) */
   async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
     const asked = [...new Set(keys)];
     const segments = asked.map((key) => this.segments(key));
-    const found = await this.entries.readMany(valueCodec, segments, this.version(options));
+    const found = await this.engine.entries.readMany(valueCodec, segments, this.version(options));
     const values = new Map<string, T>();
     found.forEach((entry, index) => {
+      const value = this.answer<T>(entry, options);
       const key = asked[index];
-      if (entry !== undefined && key !== undefined)
-        values.set(key, valueOf(keptIn(entry), options?.copy === true) as T);
+      if (value !== undefined && key !== undefined) values.set(key, value);
     });
     return values;
   }
@@ -147,44 +178,25 @@ export class CacheService {
     values: Iterable<readonly [string, unknown]> | Readonly<Record<string, unknown>>,
     options?: Ttl | SetOptions,
   ): Promise<string[]> {
-    const { ttlMs, version } = lifeOf(options, this.options);
+    const life = this.loads.life(options);
+    const version = this.version(asOptions(options));
     const pairs = Symbol.iterator in values ? [...values] : Object.entries(values);
-    const kept = new Map(pairs.map(([key, value]) => [this.segments(key), { key, kept: this.kept(value) }]));
-    if (kept.size === 0) return [];
-    if (ttlMs !== null && ttlMs <= 0) {
-      await this.deleteMany(
-        [...kept.values()].map(({ key }) => key),
-        { version },
-      );
+    const callers = new Map(pairs.map(([key]) => [this.segments(key), key]));
+    const made = new Map(pairs.map(([key, value]) => [this.segments(key), this.loads.made(value)]));
+    if (made.size === 0) return [];
+    if (life.ttlMs !== null && life.ttlMs <= 0) {
+      await this.writes.deleteMany([...made.keys()], version);
       return [];
     }
-    return this.policy.write(
-      'setMany',
-      () =>
-        this.entries.onEpoch(async () => {
-          const callers = new Map<string, string>();
-          const writes = [...kept].map(([segments, { key, kept }]) => {
-            const pair = this.entries.keyOf('value', segments, version);
-            callers.set(pair.key, key);
-            return { key: pair.key, payload: this.payload(kept, pair.fullKey), ttlMs };
-          });
-          return (await this.backend.setMany(writes)).map((refused) => callers.get(refused) ?? refused);
-        }),
-      [],
-    );
+    const writes = [...made].map(([segments, each]) => ({ segments, made: each }));
+    const refused = await this.writes.setMany(writes, version, life);
+    return refused.map((segments) => callers.get(segments) ?? segments);
   }
 
   /** Removes many; answers how many were present. (Django: `delete_many`) */
   async deleteMany(keys: Iterable<string>, options?: VersionOptions): Promise<number> {
     const segments = [...new Set(keys)].map((key) => this.segments(key));
-    if (segments.length === 0) return 0;
-    const version = this.version(options);
-    const finalKeys = () => segments.map((each) => this.entries.keyOf('value', each, version).key);
-    return this.policy.write(
-      'deleteMany',
-      () => this.entries.onEpoch(() => this.backend.deleteMany(finalKeys())),
-      0,
-    );
+    return segments.length === 0 ? 0 : this.writes.deleteMany(segments, this.version(options));
   }
 
   /**
@@ -194,18 +206,15 @@ export class CacheService {
    * @throws MissingKeyError without `initial`; NotANumberError; NumberOutOfRangeError
    */
   async increment(key: string, delta = 1, options?: IncrementOptions): Promise<number> {
-    const { ttlMs, version } = lifeOf(options, this.options);
+    const { ttlMs } = this.loads.life(options);
+    const version = this.version(options);
     const initial = options?.initial;
     if (!Number.isSafeInteger(delta) || (initial !== undefined && !Number.isSafeInteger(initial))) {
       throw new InvalidArgumentError('The delta and `initial` of a counter must be safe integers.');
     }
-    const segments = this.segments(key);
     const isKept = ttlMs === null || ttlMs > 0;
-    const sum = await this.policy.demand('increment', () =>
-      this.entries.onKey('value', segments, version, (pair) =>
-        this.backend.increment(pair.key, delta, isKept ? initial : undefined, isKept ? ttlMs : null),
-      ),
-    );
+    const [start, life] = isKept ? [initial, ttlMs] : [undefined, null];
+    const sum = await this.present.increment(this.segments(key), version, delta, start, life);
     if (sum !== undefined) return sum;
     if (initial === undefined) throw new MissingKeyError();
     return initial + delta;
@@ -216,90 +225,67 @@ export class CacheService {
     return this.increment(key, -delta, options);
   }
 
+  /**
+   * Moves a present entry to a later version and keeps its remaining life; answers the new version. (Django:
+   * `incr_version`, which begins a new life)
+   *
+   * @throws MissingKeyError; InvalidKeyError for a version that is none
+   */
+  async incrementVersion(key: string, delta = 1, options?: VersionOptions): Promise<number> {
+    const from = this.version(options);
+    const to = from + delta;
+    assertVersion(to);
+    if (to !== from) await this.present.moveVersion(this.segments(key), from, to);
+    return to;
+  }
+
+  /** {@link incrementVersion} with the sign turned. (Django: `decr_version`) */
+  decrementVersion(key: string, delta = 1, options?: VersionOptions): Promise<number> {
+    return this.incrementVersion(key, -delta, options);
+  }
+
+  /**
+   * Makes every entry with any of these tags absent: at constant cost, seen at once by every process, and by loads that
+   * are under way. With `soft` it makes them stale instead.
+   *
+   * @throws InvalidArgumentError
+   */
+  async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
+    this.assertOpen();
+    await this.engine.invalidations.invalidateTags(checkedTags(tags), options?.soft === true);
+  }
+
   /** Empties this cache and nothing else: constant cost, seen at once by every process. (Django: `clear`) */
   async clear(): Promise<void> {
-    await this.policy.write('clear', () => this.entries.clear(), undefined);
+    this.assertOpen();
+    await this.engine.invalidations.clear();
   }
 
   /** Gives back connections and timers, within the `closeDeadline`. Called when the application shuts down. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    await this.policy.close(() => this.backend.close(), this.options.closeDeadlineMs);
-  }
-
-  private async load<T>(
-    segments: string,
-    version: number,
-    factory: Factory<T>,
-    ttlMs: number | null,
-  ): Promise<KeptValue | number | undefined> {
-    const createdAt = this.entries.now();
-    let life = ttlMs;
-    const value = await factory({ setTtl: (ttl) => void (life = ttlToMs(ttl)) });
-    if (value === undefined) return undefined;
-    const kept = this.kept(value);
-    if (this.isClosed) throw new CacheClosedError(this.name);
-    await this.policy.forgive('set', () => this.store(segments, kept, life, version, createdAt));
-    return kept;
-  }
-
-  private async store(
-    segments: string,
-    kept: KeptValue | number,
-    ttlMs: number | null,
-    version: number,
-    createdAt = this.entries.now(),
-  ): Promise<void> {
-    const isKept = ttlMs === null || ttlMs > 0;
-    const put = () =>
-      this.entries.onKey<unknown>('value', segments, version, (pair) =>
-        isKept
-          ? this.backend.set(pair.key, this.payload(kept, pair.fullKey, createdAt), ttlMs)
-          : this.backend.delete(pair.key),
-      );
-    await this.policy.write('set', put, undefined);
-  }
-
-  private async onKey<T>(
-    operation: string,
-    key: string,
-    options: VersionOptions | undefined,
-    run: (finalKey: string) => T | PromiseLike<T>,
-    ignored: T,
-  ): Promise<T> {
-    const segments = this.segments(key);
-    const version = this.version(options);
-    return this.policy.write(
-      operation,
-      () => this.entries.onKey('value', segments, version, (pair) => run(pair.key)),
-      ignored,
-    );
+    await this.engine.close(this.options.closeDeadlineMs);
   }
 
   private answer<T>(found: Found<KeptValue>, options: GetOptions<T> | undefined): T | undefined {
-    if (found === undefined) return options?.default;
+    const { counters } = this.engine.entries;
+    if (found === undefined) {
+      counters.misses += 1;
+      return options?.default;
+    }
+    counters.hits += 1;
     return valueOf(keptIn(found), options?.copy === true) as T;
   }
 
-  private kept(value: unknown): KeptValue | number {
-    return isCounter(value) ? value : keep(value, this.options);
-  }
-
-  private payload(
-    kept: KeptValue | number,
-    fullKey: string,
-    createdAt = this.entries.now(),
-  ): Uint8Array | number {
-    return typeof kept === 'number'
-      ? kept
-      : this.entries.payload(valueCodec, kept, kept.size, fullKey, createdAt);
-  }
-
   private segments(key: string): string {
-    if (this.isClosed) throw new CacheClosedError(this.name);
+    this.assertOpen();
     assertKey(key);
     return escapeKey(key);
+  }
+
+  private assertOpen(): void {
+    if (this.isClosed) throw new CacheClosedError(this.name);
   }
 
   private version(options: VersionOptions | undefined): number {

@@ -1,34 +1,46 @@
-import type { Awaitable, CompleteBackend, HeldObject, Payload } from '../backends/cache-backend.js';
-import type { Clock } from '../clock.js';
-import { decodeFrame, encodeFrame } from './frame.js';
-import { Epoch } from './epoch.js';
-import { isPromise, type FailurePolicy } from './failure-policy.js';
-import { boundedKey, type KeyKind, type KeySpace } from './keys.js';
+import type { Awaitable, CompleteBackend, Payload } from '../backends/cache-backend.js';
+import type { Counters } from './counters.js';
+import { type Entry, freshnessAt, type Freshness, type Guard, hasWindows, usableUntil } from './entry.js';
+import { type FailurePolicy, isPromise } from './failure-policy.js';
+import { FinalKeys, type KeyPair } from './final-keys.js';
+import type { Journal } from './journal.js';
+import type { KeyKind, KeySpace } from './keys.js';
+import { type EntryCodec, type Found, Payloads } from './payloads.js';
+import type { Stamps } from './stamps.js';
+import type { StoreClock } from './store-clock.js';
+import {
+  judgeTags,
+  NO_TAGS,
+  NO_VERSIONS,
+  type RecordOf,
+  type TagRecord,
+  type TagTable,
+  type TagVersion,
+} from './tags.js';
 
-/** A value with its stamps, as it is held. In memory this object itself is what the backend keeps. */
-export interface Entry<T> extends HeldObject {
-  readonly value: T;
-  /** Milliseconds since 1970 at the start of the load. */
-  readonly createdAt: number;
-  /** The full key; compared on read when the final key is a digest. */
-  readonly fullKey: string;
+export type { Entry } from './entry.js';
+export type { KeyPair } from './final-keys.js';
+export type { EntryCodec, Found } from './payloads.js';
+
+/** What a key is, before the epoch makes a final key of it. */
+export interface Address<T> {
+  readonly codec: EntryCodec<T>;
+  readonly segments: string;
+  readonly version: number;
 }
 
-/** How a layer turns what it keeps into bytes and back. */
-export interface EntryCodec<T> {
-  readonly kind: KeyKind;
-  encode(value: T): { readonly codec: number; readonly body: Uint8Array };
-  /** @throws whatever it likes for a body that it cannot read: that is a miss */
-  decode(codec: number, body: Uint8Array): T;
-}
-
-/** What a key holds: an entry of a layer, or a bare integer. */
-export type Found<T> = Entry<T> | number | undefined;
-
-/** Where an operation goes: the final key, and the full one before it was bounded. */
-export interface KeyPair {
-  readonly key: string;
-  readonly fullKey: string;
+/** Everything that one look at a key shows. */
+export interface Sight<T> {
+  readonly pair: KeyPair;
+  /** What lies under the key, present or not: what a compare-and-set expects. */
+  readonly payload: Payload | undefined;
+  /** What it says; `undefined` for what is not ours. May be stale, or a lease alone. */
+  readonly held: Found<T>;
+  readonly freshness: Freshness;
+  /** The cache's invalidation stamp at the time of the look. */
+  readonly stamp: number;
+  /** The records of the tags that were asked for. */
+  readonly recordOf: RecordOf;
 }
 
 /**
@@ -36,32 +48,101 @@ export interface KeyPair {
  * values, everything below of payloads.
  */
 export class Entries {
-  private readonly epoch: Epoch;
-  private readonly bases = new Map<string, { readonly epoch: number; readonly base: string }>();
+  readonly payloads: Payloads;
+  readonly finalKeys: FinalKeys;
 
   constructor(
     readonly keys: KeySpace,
-    private readonly backend: CompleteBackend,
+    readonly backend: CompleteBackend,
     private readonly policy: FailurePolicy,
-    private readonly clock: Clock,
+    readonly clock: StoreClock,
+    readonly stamps: Stamps,
+    readonly tags: TagTable,
+    readonly journal: Journal,
+    readonly counters: Counters,
   ) {
-    this.epoch = new Epoch(backend, keys, clock);
+    this.payloads = new Payloads(backend.capabilities.holdsObjects, counters);
+    this.finalKeys = new FinalKeys(keys, stamps);
   }
 
-  /** Reads an entry; `undefined` for a miss, a payload that does not parse, or a failing backend. */
+  /** What is present under a key; `undefined` for a miss, a payload that does not parse, or a failing backend. */
   read<T>(codec: EntryCodec<T>, segments: string, version: number): Awaitable<Found<T>> {
-    if (this.backend.capabilities.shared) {
-      return this.policy.read('get', () => this.readShared(codec, segments, version), undefined);
+    const { capabilities } = this.backend;
+    if (capabilities.shared || !capabilities.holdsObjects) {
+      return this.policy.read('get', () => this.readOne({ codec, segments, version }), undefined);
     }
-    const { key, fullKey } = this.keyOf(codec.kind, segments, version);
-    return this.open(codec, this.backend.get(key) as Payload | undefined, fullKey);
+    const { key, fullKey } = this.finalKeys.of(codec.kind, segments, version);
+    const payload = this.backend.get(key);
+    if (isPromise(payload))
+      return this.policy.read('get', () => this.readOne({ codec, segments, version }), undefined);
+    const held = this.payloads.open(codec, payload, fullKey);
+    if (
+      held === undefined ||
+      (this.journal.isEmpty && (typeof held === 'number' || held.guard === undefined))
+    )
+      return held;
+    return this.sight({ key, fullKey }, payload, held, this.tags.peek).freshness === 'fresh'
+      ? held
+      : undefined;
   }
 
-  /** Reads many, in the order of the keys, in one round trip. */
+  /** Reads many, in the order of the keys, in one round trip; one more if any of them has tags. */
   readMany<T>(codec: EntryCodec<T>, segments: readonly string[], version: number): Awaitable<Found<T>[]> {
     if (segments.length === 0) return [];
     const absent = segments.map(() => undefined);
-    return this.policy.read('getMany', () => this.readManyShared(codec, segments, version), absent);
+    const addresses = segments.map((each) => ({ codec, segments: each, version }));
+    return this.policy.read(
+      'getMany',
+      async () => {
+        const sights = await this.lookAtAll(addresses, NO_TAGS);
+        return sights.map(({ held, freshness }) => (freshness === 'fresh' ? held : undefined));
+      },
+      absent,
+    );
+  }
+
+  /** One look at a key and at the records of these tags, without failure policy. */
+  look<T>(address: Address<T>, tags: readonly string[]): Awaitable<Sight<T>> {
+    const { shared, holdsObjects } = this.backend.capabilities;
+    if (!shared && holdsObjects) {
+      const pair = this.finalKeys.of(address.codec.kind, address.segments, address.version);
+      const payload = this.backend.get(pair.key);
+      if (!isPromise(payload)) {
+        return this.sight(
+          pair,
+          payload,
+          this.payloads.open(address.codec, payload, pair.fullKey),
+          this.tags.peek,
+        );
+      }
+    }
+    return this.lookAtAll([address], tags).then(([sight]) => sight as Sight<T>);
+  }
+
+  /**
+   * Looks at many keys in one round trip, with the control record and the records of these tags; in one more if an entry
+   * has other tags.
+   */
+  async lookAtAll<T>(addresses: readonly Address<T>[], tags: readonly string[]): Promise<Sight<T>[]> {
+    const { shared } = this.backend.capabilities;
+    const tagKeys = tags.flatMap((tag) => this.tags.recordKey(tag) ?? []);
+    for (let isRepeated = false; ; isRepeated = true) {
+      if (this.stamps.current === undefined) await this.stamps.load();
+      const pairs = addresses.map(({ codec, segments, version }) =>
+        this.finalKeys.of(codec.kind, segments, version),
+      );
+      const asked = [...pairs.map(({ key }) => key), ...tagKeys];
+      if (shared) asked.push(this.keys.controlKey);
+      const payloads = await this.backend.getMany(asked);
+      // A cache that is cleared all the time is empty.
+      if (shared && !this.stamps.accept(payloads.pop()) && !isRepeated) continue;
+      const held = pairs.map(({ fullKey }, index) =>
+        this.payloads.open(addresses[index]!.codec, payloads[index], fullKey),
+      );
+      const records = tagKeys.length === 0 ? [] : payloads.slice(pairs.length);
+      const recordOf = shared ? await this.recordsFor(held, tags, records) : this.tags.peek;
+      return pairs.map((pair, index) => this.sight(pair, payloads[index], held[index], recordOf));
+    }
   }
 
   /** Stores a value for so long; a life of 0 or less removes the key instead. */
@@ -79,45 +160,54 @@ export class Entries {
       () =>
         this.onKey<unknown>(codec.kind, segments, version, ({ key, fullKey }) =>
           ttlMs === null || ttlMs > 0
-            ? this.backend.set(key, this.payload(codec, value, size, fullKey, createdAt), ttlMs)
+            ? this.backend.set(
+                key,
+                this.payloads.of(codec, { value, size, createdAt, loadMs: 0, fullKey, guard: undefined }),
+                ttlMs,
+              )
             : this.backend.delete(key),
         ),
       undefined,
     );
   }
 
-  /** The payload that keeps a value: the value itself where the backend holds objects, else a frame. */
-  payload<T>(codec: EntryCodec<T>, value: T, size: number, fullKey: string, createdAt: number): Payload {
-    if (this.backend.capabilities.holdsObjects) {
-      return { value, size, createdAt, fullKey } satisfies Entry<T> as unknown as Payload;
+  /** The records of these tags and the control record, in one round trip. */
+  async readTags(tags: readonly string[]): Promise<{ readonly stamp: number; readonly recordOf: RecordOf }> {
+    if (this.backend.capabilities.shared) {
+      const keys = tags.flatMap((tag) => this.tags.recordKey(tag) ?? []);
+      const payloads = await this.backend.getMany([...keys, this.keys.controlKey]);
+      this.stamps.accept(payloads.pop());
+      const records = new Map(tags.map((tag, index) => [tag, this.tags.decode(payloads[index])]));
+      const { stamp } = this.stamps.current ?? (await this.stamps.load());
+      return { stamp, recordOf: (tag) => records.get(tag) };
     }
-    return encodeFrame({ ...codec.encode(value), createdAt, fullKey });
+    return { stamp: this.stamps.current?.stamp ?? 0, recordOf: this.tags.peek };
   }
 
-  /** Runs an operation on the key of the current epoch, in one round trip with the epoch's record. */
-  async onKey<T>(
+  /** Runs an operation on the key of the current epoch, in one round trip with the control record. */
+  onKey<T>(
     kind: KeyKind,
     segments: string,
     version: number,
     operation: (pair: KeyPair) => Awaitable<T>,
   ): Promise<T> {
-    return this.onEpoch(() => operation(this.keyOf(kind, segments, version)));
+    return this.onEpoch(() => operation(this.finalKeys.of(kind, segments, version)));
   }
 
   /** Runs an operation on keys of the current epoch, and once more if the epoch had moved meanwhile. */
   async onEpoch<T>(operation: () => Awaitable<T>): Promise<T> {
     if (!this.backend.capabilities.shared) return operation();
-    if (this.epoch.current === undefined) await this.epoch.load();
-    const [record, answer] = await Promise.all([this.backend.get(this.keys.epochKey), operation()]);
-    if (this.epoch.isCurrent(record)) return answer;
-    if (this.epoch.current === undefined) await this.epoch.load();
+    if (this.stamps.current === undefined) await this.stamps.load();
+    const [record, answer] = await Promise.all([this.backend.get(this.keys.controlKey), operation()]);
+    if (this.stamps.accept(record)) return answer;
+    if (this.stamps.current === undefined) await this.stamps.load();
     return operation();
   }
 
   /** Begins a new epoch and frees the old one's keys in the background, where the backend can list. */
   async clear(): Promise<void> {
-    const ended = await this.epoch.advance();
-    if (ended === undefined || !this.backend.capabilities.lists) return;
+    const ended = await this.stamps.advanceEpoch();
+    if (!this.backend.capabilities.lists) return;
     const freed = this.policy.read(
       'clear',
       () => this.backend.clear(this.keys.epochPrefix(ended)),
@@ -126,70 +216,79 @@ export class Entries {
     if (isPromise(freed)) freed.then(undefined, () => undefined);
   }
 
-  /** The final key of the epoch that was last seen. */
-  keyOf(kind: KeyKind, segments: string, version: number): KeyPair {
-    const fullKey = this.base(kind, version) + segments;
-    return { fullKey, key: boundedKey(fullKey) };
-  }
-
-  private async readShared<T>(codec: EntryCodec<T>, segments: string, version: number): Promise<Found<T>> {
-    const [found] = await this.readManyShared(codec, [segments], version);
-    return found;
-  }
-
-  private async readManyShared<T>(
-    codec: EntryCodec<T>,
-    segments: readonly string[],
-    version: number,
-  ): Promise<Found<T>[]> {
-    if (this.epoch.current === undefined) await this.epoch.load();
-    for (let isRepeated = false; ; isRepeated = true) {
-      const pairs = segments.map((each) => this.keyOf(codec.kind, each, version));
-      const asked = pairs.map(({ key }) => key);
-      if (this.backend.capabilities.shared) asked.push(this.keys.epochKey);
-      const payloads = await this.backend.getMany(asked);
-      const record = this.backend.capabilities.shared ? payloads.pop() : this.epoch.current;
-      if (this.epoch.isCurrent(record)) {
-        return pairs.map(({ fullKey }, index) => this.open(codec, payloads[index], fullKey));
-      }
-      if (isRepeated) return pairs.map(() => undefined);
-      if (this.epoch.current === undefined) await this.epoch.load();
-    }
-  }
-
-  private open<T>(codec: EntryCodec<T>, payload: Payload | undefined, fullKey: string): Found<T> {
-    if (payload === undefined || typeof payload === 'number') return payload;
-    if (!(payload instanceof Uint8Array)) {
-      const entry = payload as unknown as Entry<T>;
-      return fullKey.length <= 250 || entry.fullKey === fullKey ? entry : undefined;
-    }
-    const frame = decodeFrame(payload, fullKey);
-    if (frame === undefined) return undefined;
-    try {
-      const value = codec.decode(frame.codec, frame.body);
-      return { value, size: payload.length, createdAt: frame.createdAt, fullKey };
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** What the keys of a kind and version begin with, made once for each epoch. */
-  private base(kind: KeyKind, version: number): string {
-    const epoch = this.epoch.current ?? 0;
-    const name = version === 1 ? kind : `${kind}${version}`;
-    const made = this.bases.get(name);
-    if (made?.epoch === epoch) return made.base;
-    if (this.bases.size > MAX_BASES) this.bases.clear();
-    const base = this.keys.base(epoch, version, kind);
-    this.bases.set(name, { epoch, base });
-    return base;
-  }
-
-  /** Milliseconds since 1970, for the stamps of new entries. */
+  /** Milliseconds since 1970 by the store's clock, for the stamps of new entries. */
   now(): number {
     return this.clock.now();
   }
+
+  private async readOne<T>(address: Address<T>): Promise<Found<T>> {
+    const [sight] = await this.lookAtAll([address], NO_TAGS);
+    return sight?.freshness === 'fresh' ? sight.held : undefined;
+  }
+
+  /** The records of the tags that were asked for, and of those that the entries name besides. */
+  private async recordsFor<T>(
+    held: readonly Found<T>[],
+    tags: readonly string[],
+    records: readonly (Payload | undefined)[],
+  ): Promise<RecordOf> {
+    const known = new Map<string, TagRecord | undefined>();
+    tags.forEach((tag, index) => known.set(tag, this.tags.decode(records[index])));
+    const named = held.flatMap((entry) => (typeof entry === 'object' ? tagsOf(entry.guard) : []));
+    const missing = [...new Set(named.map(({ tag }) => tag))].filter((tag) => !known.has(tag));
+    if (missing.length > 0) {
+      const read = await this.tags.read(missing);
+      missing.forEach((tag, index) => known.set(tag, read[index]));
+    }
+    return (tag) => known.get(tag);
+  }
+
+  /** Whether what lay under a key was present. */
+  async wasPresent<T>(codec: EntryCodec<T>, payload: Payload | undefined, fullKey: string): Promise<boolean> {
+    const held = this.payloads.open({ ...codec, decode: () => undefined as T }, payload, fullKey);
+    const recordOf = this.backend.capabilities.shared
+      ? await this.recordsFor([held], NO_TAGS, [])
+      : this.tags.peek;
+    return this.sight({ key: '', fullKey }, payload, held, recordOf).freshness === 'fresh';
+  }
+
+  private sight<T>(
+    pair: KeyPair,
+    payload: Payload | undefined,
+    held: Found<T>,
+    recordOf: RecordOf,
+  ): Sight<T> {
+    const stamp = this.stamps.current?.stamp ?? 0;
+    const freshness =
+      typeof held === 'object'
+        ? this.freshnessOf(held, recordOf)
+        : this.isPresentNumber(pair, held)
+          ? 'fresh'
+          : 'absent';
+    return { pair, payload, held, freshness, stamp, recordOf };
+  }
+
+  /** A bare integer does not say when it was written: any pending change to its key is taken to be later. */
+  private isPresentNumber({ fullKey }: KeyPair, held: number | undefined): boolean {
+    if (held === undefined) return false;
+    return this.journal.isEmpty || !this.journal.isPending(this.keys.pathOf(fullKey));
+  }
+
+  /** What an entry is worth now: its windows, its tags, and the changes that an outage has kept from the backend. */
+  private freshnessOf<T>(entry: Entry<T>, recordOf: RecordOf): Freshness {
+    const { guard } = entry;
+    if (!this.journal.isEmpty && this.journal.hides(this.keys.pathOf(entry.fullKey), entry)) return 'absent';
+    if (guard === undefined) return 'fresh';
+    const now = guard.freshUntil === Infinity ? 0 : this.clock.now();
+    const byTime = freshnessAt(guard, now);
+    if (byTime === 'absent' || guard.tags.length === 0) return byTime;
+    const state = judgeTags(guard.tags, recordOf);
+    if (state === 'current') return byTime;
+    return state === 'soft' && hasWindows(guard) && now < usableUntil(guard) ? 'stale' : 'absent';
+  }
 }
 
-/** Versions come from callers, so what is remembered of them is bounded. */
-const MAX_BASES = 100;
+function tagsOf(guard: Guard | undefined): readonly TagVersion[] {
+  if (guard === undefined) return NO_VERSIONS;
+  return guard.lease === undefined ? guard.tags : [...guard.tags, ...guard.lease.tags];
+}

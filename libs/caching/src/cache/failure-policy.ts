@@ -1,7 +1,15 @@
 import { Logger } from '@nestjs/common';
 import type { Awaitable } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
-import { BackendError, BackendTimeoutError, CacheClosedError, CachingError } from '../errors.js';
+import {
+  BackendError,
+  BackendTimeoutError,
+  CacheClosedError,
+  CachingError,
+  CircuitOpenError,
+} from '../errors.js';
+import { Breaker, type BreakerOptions } from './breaker.js';
+import type { Counters } from './counters.js';
 import { Deadlines } from './deadlines.js';
 
 export interface FailurePolicyOptions {
@@ -11,6 +19,7 @@ export interface FailurePolicyOptions {
   readonly writeDeadline: number;
   /** Whether a failed write rejects, or answers as if nothing had been there. */
   readonly onError: 'throw' | 'ignore';
+  readonly breaker: BreakerOptions;
 }
 
 /** One warning for each kind of operation in this time: an outage must not flood the log. */
@@ -18,11 +27,13 @@ const LOG_INTERVAL_MS = 60_000;
 
 /**
  * What happens when a backend fails or does not answer, decided in one place. Reads fail open: the failure is logged and
- * the answer is that of an empty cache. Everything else rejects with a typed error, unless `onError` is `'ignore'`.
+ * the answer is that of an empty cache. Everything else rejects with a typed error, unless `onError` is `'ignore'`. A
+ * backend that keeps failing is left alone for a while (see {@link Breaker}).
  */
 export class FailurePolicy {
   private readonly logger = new Logger('Caching');
   private readonly deadlines: Deadlines;
+  private readonly breaker: Breaker;
   private readonly lastLogged = new Map<string, number>();
   private isClosed = false;
 
@@ -30,8 +41,10 @@ export class FailurePolicy {
     private readonly cache: string,
     private readonly options: FailurePolicyOptions,
     private readonly clock: Clock,
+    private readonly counters: Counters,
   ) {
     this.deadlines = new Deadlines(clock);
+    this.breaker = new Breaker(options.breaker, clock);
   }
 
   /** A read: its answer, or `absent` when the backend fails. */
@@ -41,9 +54,13 @@ export class FailurePolicy {
     );
   }
 
-  /** A write: rejects when the backend fails, or answers `ignored` if the cache is configured so. */
-  write<T>(operation: string, call: () => Awaitable<T>, ignored: T): Awaitable<T> {
+  /**
+   * A write: rejects when the backend fails, or answers `ignored` if the cache is configured so. `missed` is told first
+   * that the backend may not have got it.
+   */
+  write<T>(operation: string, call: () => Awaitable<T>, ignored: T, missed?: () => void): Awaitable<T> {
     return this.settle(operation, this.options.writeDeadline, call, (error) => {
+      if (error instanceof BackendError) missed?.();
       if (this.options.onError === 'ignore') return this.overlook(error, operation, ignored);
       throw error;
     });
@@ -82,16 +99,37 @@ export class FailurePolicy {
     onFailure: (error: CachingError) => T,
   ): Awaitable<T> {
     if (this.isClosed) throw new CacheClosedError(this.cache);
+    if (!this.breaker.admits()) {
+      this.counters.shortCircuited += 1;
+      return onFailure(new CircuitOpenError(this.cache, operation));
+    }
     let answer: Awaitable<T>;
     try {
       answer = call();
     } catch (error) {
-      return onFailure(this.typed(error, operation));
+      return onFailure(this.failed(error, operation));
     }
     if (!isPromise(answer)) return answer;
     return this.deadlines
       .bound(answer, deadline, () => new BackendTimeoutError(this.cache, operation, deadline))
-      .catch((error: unknown) => onFailure(this.typed(error, operation)));
+      .then(this.succeeded, (error: unknown) => onFailure(this.failed(error, operation)));
+  }
+
+  private readonly succeeded = <T>(answer: T): T => {
+    this.breaker.succeeded();
+    return answer;
+  };
+
+  /** A refusal of the backend's is no failure of it. */
+  private failed(error: unknown, operation: string): CachingError {
+    const typed = this.typed(error, operation);
+    if (typed instanceof BackendError) {
+      this.counters.backendErrors += 1;
+      this.breaker.failed();
+    } else {
+      this.breaker.succeeded();
+    }
+    return typed;
   }
 
   /** What the driver threw becomes the cause; what is ours already says what to do. */

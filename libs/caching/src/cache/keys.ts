@@ -14,9 +14,9 @@ const DIGEST_LENGTH = 32;
 const DIGEST_MARK = '~';
 
 /** What a key is for. Part of it, so that the layers never meet. */
-export type KeyKind = 'value' | 'page';
+export type KeyKind = 'value' | 'page' | 'fragment' | 'lock';
 
-const KIND_SEGMENT: Record<KeyKind, string> = { value: 'v', page: 'p' };
+const KIND_SEGMENT: Record<KeyKind, string> = { value: 'v', page: 'p', fragment: 'f', lock: 'l' };
 
 /** Anything but printable ASCII; and `%` (the escape), `{` `}` (cluster slots), `~` (the digest mark). */
 const UNSAFE = /[^!-$&-z|]/;
@@ -32,12 +32,27 @@ const UNSAFE_SEGMENT_ALL = /[^!-$&-9;-z|]/gu;
 export class KeySpace {
   /** What every key of this cache begins with. */
   readonly root: string;
-  /** Where the epoch is recorded. An epoch never begins with `@`. */
-  readonly epochKey: string;
+  /** Where the epoch and the invalidation stamp are recorded. An epoch never begins with `@`. */
+  readonly controlKey: string;
 
   constructor(keyPrefix: string, cache: string) {
     this.root = `${escapeSegment(keyPrefix)}:${escapeSegment(cache)}:`;
-    this.epochKey = `${this.root}@epoch`;
+    this.controlKey = `${this.root}@control`;
+  }
+
+  /** Where a tag is recorded, whatever the epoch. */
+  tagKey(tag: string): string {
+    return boundedKey(`${this.root}@tag:${escapeKey(tag)}`);
+  }
+
+  /** A full key without its epoch: `version:kind:segments`. */
+  pathOf(fullKey: string): string {
+    return fullKey.slice(fullKey.indexOf(':', this.root.length) + 1);
+  }
+
+  /** The same, from its parts. */
+  path(version: number, kind: KeyKind, segments: string): string {
+    return `${version}:${KIND_SEGMENT[kind]}:${segments}`;
   }
 
   /** What every key of an epoch begins with. */

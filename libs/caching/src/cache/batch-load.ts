@@ -1,0 +1,60 @@
+import type { RunContext } from './load-run.js';
+
+interface Joined<T> {
+  readonly context: RunContext;
+  readonly answer: (result: Promise<ReadonlyMap<string, T>>) => void;
+}
+
+/**
+ * One run of a factory for many keys: each flight that gets its lease joins, the others stand back, and when the last has
+ * done either, the factory runs for those that have joined. Whoever comes later runs it alone.
+ */
+export class BatchLoad<T> {
+  private readonly joined = new Map<string, Joined<T>>();
+  private readonly stoodBack = new Set<string>();
+  private expected: number | undefined;
+  private hasRun = false;
+
+  constructor(
+    private readonly factory: (
+      keys: readonly string[],
+      contexts: readonly RunContext[],
+    ) => Promise<ReadonlyMap<string, T>>,
+  ) {}
+
+  /** How many will join or stand back. */
+  expect(count: number): void {
+    this.expected = count;
+    this.runIfComplete();
+  }
+
+  /** The value of a key that this flight may load. */
+  async join(key: string, context: RunContext): Promise<T | undefined> {
+    if (this.hasRun) return (await this.factory([key], [context])).get(key);
+    const result = new Promise<ReadonlyMap<string, T>>((answer) => this.joined.set(key, { context, answer }));
+    this.runIfComplete();
+    return (await result).get(key);
+  }
+
+  standBack(key: string): void {
+    this.stoodBack.add(key);
+    this.runIfComplete();
+  }
+
+  private runIfComplete(): void {
+    const isComplete =
+      new Set([...this.joined.keys(), ...this.stoodBack]).size >= (this.expected ?? Infinity);
+    if (this.hasRun || !isComplete) return;
+    this.hasRun = true;
+    if (this.joined.size === 0) return;
+    const run = this.run();
+    for (const { answer } of this.joined.values()) answer(run);
+  }
+
+  private async run(): Promise<ReadonlyMap<string, T>> {
+    return this.factory(
+      [...this.joined.keys()].sort(),
+      [...this.joined.values()].map(({ context }) => context),
+    );
+  }
+}

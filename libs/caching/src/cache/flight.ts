@@ -1,0 +1,93 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { LoadCycleError } from '../errors.js';
+import type { TagVersion } from './tags.js';
+
+/** So much of a key appears in messages. */
+const SHOWN_KEY_LENGTH = 40;
+
+/** What a load has come to. */
+export interface Landing<T> {
+  /** What was loaded; `undefined` when the factory had nothing. */
+  readonly content: T | number | undefined;
+  readonly createdAt: number;
+  /** From this stamp on, callers must not be given it: an invalidation came during the load. */
+  readonly outdatedFrom: number | undefined;
+  /** The versions of the tags that it depends on. */
+  readonly tags: readonly TagVersion[];
+  /** Milliseconds that it stays fresh, `null` for ever; 0 for what is not stored. */
+  readonly ttlMs: number | null;
+}
+
+/** One running load of a key, and all who wait for it. */
+export class Flight<T> {
+  /** The token of its lease, once it has one. */
+  token: string | undefined;
+  /** When the factory began, in the loader's order of looks; `undefined` before. */
+  loadingSince: number | undefined;
+  isOver = false;
+  /** Those who still want the result. */
+  waiting = 0;
+  readonly controller = new AbortController();
+  readonly promise: Promise<Landing<T>>;
+  /** The flights that its factory waits for. */
+  private readonly waitsFor = new Set<Flight<unknown>>();
+  private settle!: { land(landing: Landing<T>): void; fail(error: unknown): void };
+
+  constructor(
+    readonly id: string,
+    private readonly shownKey: string,
+  ) {
+    this.promise = new Promise((land, fail) => (this.settle = { land, fail }));
+    // Everybody may have left.
+    this.promise.catch(() => undefined);
+  }
+
+  land(landing: Landing<T>): void {
+    this.isOver = true;
+    this.settle.land(landing);
+  }
+
+  fail(error: unknown): void {
+    this.isOver = true;
+    this.settle.fail(error);
+  }
+
+  /** The keys from this flight to the one that it waits for in the end, itself included; `undefined` if it does not. */
+  pathTo(target: Flight<unknown>, seen = new Set<Flight<unknown>>()): string[] | undefined {
+    const name = this.shownKey.slice(0, SHOWN_KEY_LENGTH);
+    if (this === target) return [name];
+    seen.add(this);
+    for (const next of this.waitsFor) {
+      const path = seen.has(next) ? undefined : next.pathTo(target, seen);
+      if (path !== undefined) return [name, ...path];
+    }
+    return undefined;
+  }
+
+  addWait(other: Flight<unknown>): void {
+    this.waitsFor.add(other);
+    const remove = () => void this.waitsFor.delete(other);
+    other.promise.then(remove, remove);
+  }
+}
+
+/** The flight whose factory is running here. One for all caches, since a ring may go through several. */
+const running = new AsyncLocalStorage<Flight<unknown>>();
+
+/** Runs a factory as part of a flight. */
+export function runAsPartOf<R>(flight: Flight<unknown>, factory: () => R): R {
+  return running.run(flight, factory);
+}
+
+/**
+ * Notes that the factory that is running here, if any, waits for this flight.
+ *
+ * @throws LoadCycleError if that flight waits for the factory
+ */
+export function waitFor(flight: Flight<unknown>): void {
+  const parent = running.getStore();
+  if (parent === undefined || parent.isOver) return;
+  const path = flight.pathTo(parent);
+  if (path !== undefined) throw new LoadCycleError([...path, path[0] ?? '']);
+  parent.addWait(flight);
+}

@@ -1,0 +1,276 @@
+import type { Clock } from '../clock.js';
+import { LoadTimeoutError, ValueTooLargeError } from '../errors.js';
+import type { Address, Entries, Sight } from './entries.js';
+import { type Entry, type Guard, guardFor, keptFor, type Life } from './entry.js';
+import type { FailurePolicy } from './failure-policy.js';
+import { type Flight, type Landing, runAsPartOf } from './flight.js';
+import { type HeldLease, leaseIn, type Leases } from './leases.js';
+import { checkedTags, NO_VERSIONS, type TagVersion } from './tags.js';
+import { TagDependencies } from './tag-dependencies.js';
+
+/** What a factory may say about its load. */
+export interface RunContext {
+  readonly signal: AbortSignal;
+  setTtl(ttlMs: number | null): void;
+  addTags(tags: readonly string[]): void;
+  /** Tags that come with something inside, at the versions that it was made with. */
+  inherit(versions: readonly TagVersion[]): void;
+}
+
+/** What was made; `undefined` for nothing. */
+export interface Made<T> {
+  readonly value: T;
+  /** The same as a bare integer, if it is one: kept as such unless it has tags or stale windows. */
+  readonly counter: number | undefined;
+  readonly size: number;
+}
+
+export interface LoadPlan<T> {
+  readonly address: Address<T>;
+  readonly life: Life;
+  readonly make: (context: RunContext) => Promise<Made<T> | undefined>;
+  /** Told when the factory will not run soon, or not at all: somebody else has the lease, or it could not be asked for. */
+  readonly standsBack?: (() => void) | undefined;
+}
+
+/** How often a follower looks whether the holder of the lease is done, in milliseconds: at first, and at most. */
+const FIRST_POLL_MS = 20;
+const LAST_POLL_MS = 250;
+/** After a failed refresh the next waits so long, then twice as long, up to a bound, in milliseconds. */
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 60_000;
+const MAX_DOUBLINGS = 16;
+
+/** One run of a factory, from the lease to the stored entry. */
+export class LoadRun {
+  constructor(
+    private readonly entries: Entries,
+    private readonly policy: FailurePolicy,
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+    private readonly random: () => number,
+  ) {}
+
+  timeout(cache: string, timeoutMs: number): LoadTimeoutError {
+    this.entries.counters.loadErrors += 1;
+    return new LoadTimeoutError(cache, timeoutMs);
+  }
+
+  /** Loads under a lease, or waits for whoever has it. `begun` is called when the factory begins. */
+  async run<T>(
+    flight: Flight<T>,
+    plan: LoadPlan<T>,
+    first: Sight<T> | undefined,
+    begun: () => void,
+  ): Promise<Landing<T>> {
+    let sight = first;
+    for (let poll = FIRST_POLL_MS; sight !== undefined && this.entries.backend.capabilities.stores;) {
+      const isHeld = leaseIn(sight, this.entries.now()) !== undefined;
+      const taken = isHeld ? 'busy' : await this.takeLease(plan, sight);
+      if (taken === 'unavailable') break;
+      if (taken !== 'busy') return this.runLeased(flight, plan, taken.lease, taken.tags, begun);
+      plan.standsBack?.();
+      await this.pause(poll);
+      poll = Math.min(2 * poll, LAST_POLL_MS);
+      sight = await this.policy.read<Sight<T> | undefined>('get', () => this.lookAgain(plan), undefined);
+      if (sight?.freshness === 'fresh') return landingOf(sight);
+      // Whoever has given up on this flight has begun another.
+      if (flight.isOver) return NOTHING;
+    }
+    return this.runUnleased(flight, plan, sight, begun);
+  }
+
+  private lookAgain<T>({ address, life }: LoadPlan<T>) {
+    return this.entries.look(address, life.tags);
+  }
+
+  private async takeLease<T>(
+    plan: LoadPlan<T>,
+    sight: Sight<T>,
+  ): Promise<{ readonly lease: HeldLease<T>; readonly tags: TagDependencies } | 'busy' | 'unavailable'> {
+    try {
+      const tags = await this.policy.demand('lease', () => this.dependenciesOf(plan, sight));
+      const lease = await this.leases.take(plan.address, sight, this.entries.now(), tags.known);
+      return lease === 'busy' ? lease : { lease, tags };
+    } catch {
+      this.entries.counters.unleased += 1;
+      return 'unavailable';
+    }
+  }
+
+  private async runLeased<T>(
+    flight: Flight<T>,
+    plan: LoadPlan<T>,
+    lease: HeldLease<T>,
+    tags: TagDependencies,
+    begun: () => void,
+  ): Promise<Landing<T>> {
+    flight.token = lease.token;
+    const stopRenewing = this.leases.keepRenewed(lease, this.clock);
+    const giveUp = (): void => {
+      stopRenewing();
+      void this.leases.release(lease, this.afterFailure(lease.stale));
+    };
+    const { signal } = flight.controller;
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      begun();
+      const startedAt = this.clock.monotonic();
+      const { made, life } = await this.make(flight, plan, tags);
+      const loadMs = Math.round(this.clock.monotonic() - startedAt);
+      return await this.keep(flight, plan, lease, tags, made, life, loadMs);
+    } catch (error) {
+      plan.standsBack?.();
+      if (!signal.aborted) await this.leases.release(lease, this.afterFailure(lease.stale));
+      throw error;
+    } finally {
+      stopRenewing();
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** The tags that are known before the load, at the versions of the look; those without a record get one. */
+  private async dependenciesOf<T>({ life }: LoadPlan<T>, sight: Sight<T>): Promise<TagDependencies> {
+    const missing = life.tags.filter((tag) => sight.recordOf(tag) === undefined);
+    const created = missing.length === 0 ? [] : await this.entries.tags.create(missing, sight.stamp);
+    const known = life.tags.map((tag): TagVersion => {
+      const record = sight.recordOf(tag) ?? created[missing.indexOf(tag)];
+      return { tag, hard: record?.hard ?? 0, soft: record?.soft ?? 0 };
+    });
+    return new TagDependencies(this.entries, sight.stamp, known);
+  }
+
+  /** Without a lease nobody knows what happens meanwhile, so the result is for its callers and is not stored. */
+  private async runUnleased<T>(
+    flight: Flight<T>,
+    plan: LoadPlan<T>,
+    sight: Sight<T> | undefined,
+    begun: () => void,
+  ): Promise<Landing<T>> {
+    begun();
+    const createdAt = this.entries.now();
+    const tags = new TagDependencies(this.entries, sight?.stamp ?? 0, []);
+    const { made } = await this.make(flight, plan, tags);
+    return { ...NOTHING, content: made?.value, createdAt };
+  }
+
+  private async make<T>(
+    flight: Flight<T>,
+    { make, life }: LoadPlan<T>,
+    tags: TagDependencies,
+  ): Promise<{ readonly made: Made<T> | undefined; readonly life: Life }> {
+    const { counters } = this.entries;
+    counters.loads += 1;
+    let { ttlMs } = life;
+    const context: RunContext = {
+      signal: flight.controller.signal,
+      setTtl: (given) => void (ttlMs = given),
+      addTags: (given) => tags.learn(checkedTags(given)),
+      inherit: (versions) => tags.inherit(versions),
+    };
+    try {
+      const made = await runAsPartOf(flight as Flight<unknown>, () => make(context));
+      return { made, life: { ...life, ttlMs } };
+    } catch (error) {
+      counters.loadErrors += 1;
+      throw error;
+    }
+  }
+
+  /** Stores what was made, unless something has come in between: then it is for its callers alone. */
+  private async keep<T>(
+    flight: Flight<T>,
+    plan: LoadPlan<T>,
+    lease: HeldLease<T>,
+    tags: TagDependencies,
+    made: Made<T> | undefined,
+    life: Life,
+    loadMs: number,
+  ): Promise<Landing<T>> {
+    const landing = { ...NOTHING, content: made?.value, createdAt: lease.createdAt };
+    if (made === undefined || (life.ttlMs !== null && life.ttlMs <= 0)) {
+      await this.leases.release(lease);
+      return landing;
+    }
+    const kept = {
+      outcome: 'failed' as Outcome,
+      versions: NO_VERSIONS,
+      outdatedFrom: undefined as number | undefined,
+    };
+    const store = async (): Promise<void> => {
+      Object.assign(kept, await tags.settle());
+      const isOutdated = kept.outdatedFrom !== undefined || flight.isOver || lease.isLost;
+      kept.outcome = isOutdated ? 'fenced' : await this.store(plan, lease, made, life, kept.versions, loadMs);
+    };
+    await this.policy.forgive('set', async () => this.policy.demand('set', store));
+    if (kept.outcome === 'fenced') this.entries.counters.fenced += 1;
+    if (kept.outcome !== 'stored') await this.leases.release(lease);
+    const { versions, outdatedFrom, outcome } = kept;
+    return { ...landing, outdatedFrom, tags: versions, ttlMs: outcome === 'stored' ? life.ttlMs : 0 };
+  }
+
+  private async store<T>(
+    { address }: LoadPlan<T>,
+    lease: HeldLease<T>,
+    { value, counter, size }: Made<T>,
+    life: Life,
+    tags: readonly TagVersion[],
+    loadMs: number,
+  ): Promise<Outcome> {
+    const { backend, keys, stamps, counters } = this.entries;
+    const { createdAt, pair } = lease;
+    const { fullKey } = pair;
+    const guard = guardFor(life, tags, this.entries.now());
+    const keptMs = keptFor(life);
+    try {
+      const payload =
+        counter !== undefined && guard === undefined
+          ? counter
+          : this.entries.payloads.of(address.codec, { value, size, createdAt, loadMs, fullKey, guard });
+      if (tags.length > 0) await this.keepTags(tags, keptMs);
+      const { shared } = backend.capabilities;
+      const [isStored, record] = await Promise.all([
+        this.leases.store(lease, payload, keptMs),
+        shared ? backend.get(keys.controlKey) : undefined,
+      ]);
+      if (shared) stamps.accept(record);
+      return isStored && this.entries.finalKeys.isCurrent(fullKey) ? 'stored' : 'fenced';
+    } catch (error) {
+      if (!(error instanceof ValueTooLargeError)) throw error;
+      counters.tooLarge += 1;
+      return 'failed';
+    }
+  }
+
+  private async keepTags(tags: readonly TagVersion[], keptMs: number | null): Promise<void> {
+    const names = tags.map(({ tag }) => tag);
+    await this.entries.tags.keep(names, keptMs);
+  }
+
+  /** After a failed refresh the next one waits from now, longer each time. */
+  private afterFailure<T>(stale: Entry<T> | undefined): Partial<Guard> {
+    const failures = (stale?.guard?.failures ?? 0) + 1;
+    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, MAX_DOUBLINGS), LAST_RETRY_MS);
+    return { failures, retryAt: this.entries.now() + pause * (1 - this.random() / 2) };
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.after(ms * (1 - this.random() / 2), resolve));
+  }
+}
+
+type Outcome = 'stored' | 'fenced' | 'failed';
+
+const NOTHING = {
+  content: undefined,
+  createdAt: 0,
+  outdatedFrom: undefined,
+  tags: NO_VERSIONS,
+  ttlMs: 0,
+};
+
+function landingOf<T>({ held }: Sight<T>): Landing<T> {
+  return typeof held === 'object'
+    ? { ...NOTHING, content: held.value, createdAt: held.createdAt, tags: held.guard?.tags ?? NO_VERSIONS }
+    : { ...NOTHING, content: held };
+}

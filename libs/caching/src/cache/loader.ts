@@ -1,0 +1,301 @@
+import type { Awaitable } from '../backends/cache-backend.js';
+import type { Clock } from '../clock.js';
+import { CacheClosedError, TooManyLoadsError } from '../errors.js';
+import { bounded, type BoundedCaller, type CallerBounds } from './caller-bounds.js';
+import type { Address, Entries, Sight } from './entries.js';
+import type { Entry } from './entry.js';
+import type { FailurePolicy } from './failure-policy.js';
+import { Flight, type Landing, waitFor } from './flight.js';
+import { leaseIn, type Leases } from './leases.js';
+import { LoadErrors } from './load-errors.js';
+import { LoadRun, type LoadPlan } from './load-run.js';
+
+/** A load that a layer asks for. */
+export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
+  /** For messages. */
+  readonly shownKey: string;
+  /** How long a failure is answered without another run, in milliseconds. */
+  readonly errorTtlMs: number;
+  /** What becomes of the load when everybody has left who waited for it. */
+  readonly whenAbandoned?: 'finish' | 'abort' | undefined;
+}
+
+/** What a caller gets. */
+export interface Served<T> {
+  readonly content: T | number | undefined;
+  readonly state: 'hit' | 'stale' | 'loaded';
+  /** The entry as it is held, or what the load has come to. */
+  readonly source: Entry<T> | Landing<T> | undefined;
+}
+
+export interface LoaderOptions {
+  readonly maxConcurrentLoads: number;
+  readonly loadTimeoutMs: number;
+}
+
+/** A look that was taken for many keys at once. */
+interface FirstLook<T> {
+  readonly order: number;
+  readonly sight: Sight<T> | undefined;
+}
+
+/** A load that was outdated before it ended is begun anew so often for callers that came after the invalidation. */
+const MAX_TURNS = 5;
+
+/**
+ * The story of `getOrSet`, for values, fragments and pages alike: look; fresh → serve; stale → serve and refresh once in
+ * the background; else join the flight of the key, or start one under a lease.
+ */
+export class Loader {
+  private readonly flights = new Map<string, Flight<unknown>>();
+  private readonly errors: LoadErrors;
+  private readonly loadRun: LoadRun;
+  /** Orders looks and the beginnings of loads. */
+  private sequence = 0;
+  private started = 0;
+  private isClosed = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly entries: Entries,
+    private readonly policy: FailurePolicy,
+    leases: Leases,
+    private readonly options: LoaderOptions,
+    private readonly clock: Clock,
+    random: () => number,
+  ) {
+    this.errors = new LoadErrors(clock, random);
+    this.loadRun = new LoadRun(entries, policy, leases, clock, random);
+  }
+
+  /** The value of a key: what is held, or what the factory makes. */
+  load<T>(request: LoadRequest<T>): Promise<Served<T>> {
+    const { timeoutMs, softTimeoutMs, signal } = request;
+    if (timeoutMs === undefined && softTimeoutMs === undefined && signal === undefined)
+      return this.serve(request, undefined, undefined);
+    return bounded<Served<T>>(this.name, request, this.clock, (caller) =>
+      this.serve(request, caller, undefined),
+    );
+  }
+
+  /** As {@link load} for many keys, with one look at all of them. `begun` is told how many flights have begun at once. */
+  async loadMany<T>(
+    requests: readonly LoadRequest<T>[],
+    begun: (flights: number) => void,
+  ): Promise<Served<T>[]> {
+    const order = (this.sequence += 1);
+    const addresses = requests.map(({ address }) => address);
+    const tags = requests[0]?.life.tags ?? [];
+    const sights = await this.policy.read<Sight<T>[]>(
+      'getMany',
+      async () => this.entries.lookAtAll(addresses, tags),
+      [],
+    );
+    const before = this.started;
+    const served = requests.map((request, index) => {
+      const first = { order, sight: sights[index] };
+      const { timeoutMs, softTimeoutMs, signal } = request;
+      return timeoutMs === undefined && softTimeoutMs === undefined && signal === undefined
+        ? this.serve(request, undefined, first)
+        : bounded<Served<T>>(this.name, request, this.clock, (caller) => this.serve(request, caller, first));
+    });
+    begun(this.started - before);
+    return Promise.all(served);
+  }
+
+  /** Lets nobody join the flight of a key from now on: the key was written. */
+  detach(address: Pick<Address<unknown>, 'codec' | 'segments' | 'version'>): void {
+    if (this.flights.size === 0) return;
+    this.flights.delete(flightId(address));
+  }
+
+  /** Forgets a failure of the key, because it was written. */
+  forgetError(address: Address<unknown>): void {
+    this.errors.forget(flightId(address));
+  }
+
+  /** Waits for running loads as long as it may, and aborts the rest. No load begins afterwards. */
+  async drain(limitMs: number): Promise<void> {
+    this.isClosed = true;
+    const running = [...this.flights.values()];
+    if (running.length === 0) return;
+    let cancel = (): void => undefined;
+    const limit = new Promise<void>((resolve) => (cancel = this.clock.after(limitMs, resolve)));
+    await Promise.race([Promise.allSettled(running.map(({ promise }) => promise)), limit]);
+    cancel();
+    for (const flight of running) if (!flight.isOver) this.giveUp(flight, new CacheClosedError(this.name));
+  }
+
+  private async serve<T>(
+    request: LoadRequest<T>,
+    caller: BoundedCaller<Served<T>> | undefined,
+    first: FirstLook<T> | undefined,
+  ): Promise<Served<T>> {
+    const { counters } = this.entries;
+    for (let turn = 1; ; turn += 1) {
+      const isGiven = turn === 1 && first !== undefined;
+      const order = isGiven ? first.order : (this.sequence += 1);
+      const sight = isGiven ? first.sight : await this.look(request);
+      if (sight?.freshness === 'fresh') {
+        counters.hits += 1;
+        return { content: contentOf(sight), state: 'hit', source: sourceOf(sight) };
+      }
+      const stale = sight?.freshness === 'stale' ? staleOf(sight) : undefined;
+      if (stale !== undefined) caller?.offer(this.served(stale));
+      if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>)) {
+        counters.stale += 1;
+        return this.served(stale);
+      }
+      const failure = this.errors.recent(flightId(request.address));
+      if (failure !== undefined) return this.fallBack(stale, failure.error);
+      counters.misses += turn === 1 ? 1 : 0;
+      try {
+        const flight = this.join(request, sight, order);
+        if (flight === undefined) continue;
+        const landing = await this.await(flight, request, caller);
+        const isOutdated = landing.outdatedFrom !== undefined && (sight?.stamp ?? 0) >= landing.outdatedFrom;
+        if (isOutdated && turn < MAX_TURNS) continue;
+        return { content: landing.content, state: 'loaded', source: landing };
+      } catch (error) {
+        return this.fallBack(stale, error);
+      }
+    }
+  }
+
+  /** A stale value hides a failure as long as it may. */
+  private fallBack<T>(stale: Entry<T> | undefined, error: unknown): Served<T> {
+    const usable = stale?.guard !== undefined && this.entries.now() < stale.guard.errorUntil;
+    if (stale === undefined || !usable) throw error;
+    this.entries.counters.stale += 1;
+    return this.served(stale);
+  }
+
+  private served<T>(stale: Entry<T>): Served<T> {
+    return { content: stale.value, state: 'stale', source: stale };
+  }
+
+  /** Whether a stale value is served without waiting; sees to its refresh. */
+  private isServable<T>(stale: Entry<T>, request: LoadRequest<T>, sight: Sight<T>): boolean {
+    const { guard } = stale;
+    if (guard === undefined) return false;
+    const now = this.entries.now();
+    if (now < guard.retryAt) return true;
+    if (now >= guard.revalidateUntil) return false;
+    const isRefreshed = leaseIn(sight, now) !== undefined || this.flights.has(flightId(request.address));
+    const isFull = this.flights.size >= this.options.maxConcurrentLoads;
+    if (!isRefreshed && !isFull && !this.isClosed) this.start(request, sight, true);
+    return true;
+  }
+
+  private look<T>({ address, life }: LoadRequest<T>): Awaitable<Sight<T> | undefined> {
+    return this.policy.read<Sight<T> | undefined>(
+      'get',
+      () => this.entries.look(address, life.tags),
+      undefined,
+    );
+  }
+
+  /** The flight that will answer, begun if need be; `undefined` when only a new look can tell. */
+  private join<T>(
+    request: LoadRequest<T>,
+    sight: Sight<T> | undefined,
+    order: number,
+  ): Flight<T> | undefined {
+    const running = this.flights.get(flightId(request.address)) as Flight<T> | undefined;
+    if (running !== undefined && this.isJoinable(running, sight)) {
+      waitFor(running);
+      this.entries.counters.coalesced += 1;
+      return running;
+    }
+    // The look may be older than the lease that it did not see.
+    if (running?.loadingSince !== undefined && order < running.loadingSince) return undefined;
+    if (this.isClosed) throw new CacheClosedError(this.name);
+    if (this.flights.size >= this.options.maxConcurrentLoads)
+      throw new TooManyLoadsError(this.name, this.options.maxConcurrentLoads);
+    return this.start(request, sight, false);
+  }
+
+  /** Whether nothing has been invalidated since the flight's load began, as far as the look can tell. */
+  private isJoinable<T>(flight: Flight<T>, sight: Sight<T> | undefined): boolean {
+    if (flight.loadingSince === undefined || flight.token === undefined || sight === undefined) return true;
+    return leaseIn(sight, -Infinity)?.token === flight.token;
+  }
+
+  private start<T>(request: LoadRequest<T>, sight: Sight<T> | undefined, isBackground: boolean): Flight<T> {
+    this.started += 1;
+    const id = flightId(request.address);
+    const flight = new Flight<T>(id, request.shownKey);
+    if (!isBackground) waitFor(flight);
+    this.flights.set(id, flight);
+    const timeoutMs = this.options.loadTimeoutMs;
+    const cancel = this.clock.after(timeoutMs, () =>
+      this.giveUp(flight, this.loadRun.timeout(this.name, timeoutMs)),
+    );
+    const begun = (): void => void (flight.loadingSince = this.sequence += 1);
+    void this.loadRun
+      .run(flight, request, sight, begun)
+      .then(
+        (landing) => flight.land(landing),
+        (error: unknown) => {
+          if (!flight.isOver) this.errors.note(id, error, request.errorTtlMs);
+          flight.fail(error);
+        },
+      )
+      .finally(() => {
+        cancel();
+        this.remove(flight);
+      });
+    return flight;
+  }
+
+  /** Waits as one of those whose leaving may end the load. */
+  private async await<T>(
+    flight: Flight<T>,
+    { whenAbandoned }: LoadRequest<T>,
+    caller: BoundedCaller<Served<T>> | undefined,
+  ): Promise<Landing<T>> {
+    flight.waiting += 1;
+    if (caller !== undefined) {
+      caller.onLeave = () => {
+        flight.waiting -= 1;
+        if (flight.waiting > 0 || whenAbandoned !== 'abort' || flight.isOver) return;
+        this.giveUp(
+          flight,
+          new DOMException('Nobody waits for this load any more.', 'AbortError'),
+        );
+      };
+    }
+    return flight.promise;
+  }
+
+  /** Ends a flight whose factory does not: its late result is refused, and the key can be loaded again. */
+  private giveUp(flight: Flight<unknown>, error: Error): void {
+    this.remove(flight);
+    flight.fail(error);
+    flight.controller.abort(error);
+  }
+
+  private remove(flight: Flight<unknown>): void {
+    if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id);
+  }
+}
+
+function flightId({
+  codec,
+  segments,
+  version,
+}: Pick<Address<unknown>, 'codec' | 'segments' | 'version'>): string {
+  return `${version}:${codec.kind}:${segments}`;
+}
+
+function contentOf<T>({ held }: Sight<T>): T | number | undefined {
+  return typeof held === 'object' ? held.value : held;
+}
+
+function sourceOf<T>({ held }: Sight<T>): Entry<T> | undefined {
+  return typeof held === 'object' ? held : undefined;
+}
+
+function staleOf<T>({ held }: Sight<T>): Entry<T> | undefined {
+  return typeof held === 'object' ? held : undefined;
+}

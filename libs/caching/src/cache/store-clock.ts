@@ -1,0 +1,52 @@
+import type { CompleteBackend } from '../backends/cache-backend.js';
+import type { Clock } from '../clock.js';
+
+/** After so many milliseconds the store's clock is looked at anew. */
+const MEASURE_INTERVAL_MS = 60_000;
+
+/**
+ * The clock that stamps go by: the store's own where it has one, so that processes with different clocks agree; this
+ * process's wall clock where it has none; and a clock that never jumps where nobody else writes to the store.
+ */
+export class StoreClock {
+  /** What the store's clock is ahead of our monotonic one, in milliseconds; `undefined`: go by the wall clock. */
+  private ahead: number | undefined;
+  private measuredAt = -Infinity;
+  private measuring: Promise<void> | undefined;
+
+  constructor(
+    private readonly backend: CompleteBackend,
+    readonly local: Clock,
+  ) {
+    if (!backend.capabilities.shared) this.ahead = local.now() - local.monotonic();
+  }
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return this.ahead === undefined ? this.local.now() : this.local.monotonic() + this.ahead;
+  }
+
+  /** Whole microseconds since 1970. */
+  micros(): number {
+    return Math.trunc(this.now() * 1000);
+  }
+
+  /** Looks at the store's clock if it has one and the last look was long ago. A failing store changes nothing. */
+  measure(): Promise<void> | undefined {
+    if (this.backend.time === undefined || !this.backend.capabilities.shared) return undefined;
+    if (this.local.monotonic() - this.measuredAt < MEASURE_INTERVAL_MS) return undefined;
+    return (this.measuring ??= this.look().finally(() => (this.measuring = undefined)));
+  }
+
+  private async look(): Promise<void> {
+    const asked = this.local.monotonic();
+    try {
+      const time = await this.backend.time?.();
+      const answered = this.local.monotonic();
+      if (time !== undefined) this.ahead = time - (asked + answered) / 2;
+      this.measuredAt = answered;
+    } catch {
+      // The store fails; whoever needs it for more than its clock says so.
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { Entries } from './entries.js';
+import type { TagVersion } from './tags.js';
+
+/** The tags that a result depends on, and whether it may be stored. */
+export interface TagVerdict {
+  readonly versions: readonly TagVersion[];
+  /** The stamp of the invalidation that came during the load, if one did. */
+  readonly outdatedFrom: number | undefined;
+}
+
+/**
+ * What one load depends on. Tags that are known beforehand keep the versions that they had before the load began. A tag
+ * that is learned late, from the result, is accepted only if it was not invalidated since: if its version is not above
+ * the cache's stamp at the beginning of the load.
+ */
+export class TagDependencies {
+  private readonly learned = new Set<string>();
+  private readonly inherited = new Map<string, TagVersion>();
+
+  constructor(
+    private readonly entries: Entries,
+    private readonly stamp: number,
+    readonly known: readonly TagVersion[],
+  ) {}
+
+  learn(tags: readonly string[]): void {
+    for (const tag of tags) this.learned.add(tag);
+  }
+
+  /** Takes over the versions of something inside; of two versions the older one counts. */
+  inherit(versions: readonly TagVersion[]): void {
+    for (const version of versions) {
+      const other = this.inherited.get(version.tag);
+      if (other === undefined || version.hard < other.hard || version.soft < other.soft)
+        this.inherited.set(version.tag, version);
+    }
+  }
+
+  /** Compares with the records as they are now. */
+  async settle(): Promise<TagVerdict> {
+    const fixed = new Map(this.inherited);
+    for (const version of this.known) if (!fixed.has(version.tag)) fixed.set(version.tag, version);
+    const late = [...this.learned].filter((tag) => !fixed.has(tag));
+    if (fixed.size === 0 && late.length === 0) return { versions: [], outdatedFrom: undefined };
+
+    const { stamp, recordOf } = await this.entries.readTags([...fixed.keys(), ...late]);
+    const versions = [...fixed.values()];
+    let outdatedFrom: number | undefined;
+    const refuse = (from: number): void => void (outdatedFrom = Math.max(outdatedFrom ?? 0, from));
+    for (const { tag, hard, soft } of versions) {
+      const record = recordOf(tag);
+      if (record?.hard !== hard || record.soft !== soft)
+        refuse(record === undefined ? stamp : Math.max(record.hard, record.soft));
+    }
+    const missing = late.filter((tag) => recordOf(tag) === undefined);
+    const created = missing.length === 0 ? [] : await this.entries.tags.create(missing, stamp);
+    for (const tag of late) {
+      const record = recordOf(tag) ?? created[missing.indexOf(tag)];
+      if (record === undefined) continue;
+      const { hard, soft } = record;
+      if (Math.max(hard, soft) > this.stamp) refuse(Math.max(hard, soft));
+      versions.push({ tag, hard, soft });
+    }
+    return { versions, outdatedFrom };
+  }
+}

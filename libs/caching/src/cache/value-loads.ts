@@ -1,0 +1,133 @@
+import { type Ttl, ttlToMs } from '../duration.js';
+import { InvalidArgumentError } from '../errors.js';
+import type { ResolvedCacheOptions } from '../resolve-options.js';
+import { BatchLoad } from './batch-load.js';
+import {
+  asOptions,
+  type BatchFactory,
+  type Factory,
+  type GetOrSetOptions,
+  lifeOf,
+  type LoadContext,
+  optionalMs,
+  type SetOptions,
+} from './cache-service.options.js';
+import type { Engine } from './engine.js';
+import type { Life } from './entry.js';
+import type { Made, RunContext } from './load-run.js';
+import type { LoadRequest } from './loader.js';
+import { isCounter, keep, type KeptValue, valueCodec, valueOf } from './values.js';
+
+/** A key as the caller has it, and as it stands in final keys. */
+export interface AskedKey {
+  readonly key: string;
+  readonly segments: string;
+}
+
+/** How values are loaded: what `getOrSet` and `getOrSetMany` ask of the loader. */
+export class ValueLoads {
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: ResolvedCacheOptions,
+  ) {}
+
+  /** One key. @throws InvalidArgumentError without a factory */
+  async one<T>(
+    asked: AskedKey,
+    version: number,
+    factory: Factory<T>,
+    options: Ttl | GetOrSetOptions | undefined,
+  ): Promise<T> {
+    assertFactory(factory, 'getOrSet(key, () => load())');
+    const { content } = await this.engine.loader.load({
+      ...this.request(asked, version, options),
+      make: async (context) => this.madeOrNothing(await factory(this.context([context]))),
+    });
+    return (content === undefined ? undefined : valueOf(content, asOptions(options)?.copy === true)) as T;
+  }
+
+  /** Many keys: one look, and one run of the factory for what is missing. */
+  async many<T>(
+    asked: readonly AskedKey[],
+    version: number,
+    factory: BatchFactory<T>,
+    options: Ttl | GetOrSetOptions | undefined,
+  ): Promise<Map<string, T>> {
+    assertFactory(factory, 'getOrSetMany(keys, (missing) => load(missing))');
+    if (asked.length === 0) return new Map();
+    const batch = new BatchLoad<T>(async (missing, contexts) => factory(missing, this.context(contexts)));
+    const requests = asked.map(({ key, segments }): LoadRequest<KeptValue> => ({
+      ...this.request({ key, segments }, version, options),
+      make: async (context) => this.madeOrNothing(await batch.join(key, context)),
+      standsBack: () => batch.standBack(key),
+    }));
+    const served = await this.engine.loader.loadMany(requests, (flights) => batch.expect(flights));
+    const values = new Map<string, T>();
+    const isCopy = asOptions(options)?.copy === true;
+    served.forEach(({ content }, index) => {
+      const key = asked[index]?.key;
+      if (content !== undefined && key !== undefined) values.set(key, valueOf(content, isCopy) as T);
+    });
+    return values;
+  }
+
+  /** How what a call stores is to live, with jitter. */
+  life(options: Ttl | SetOptions | undefined): Life {
+    const life = lifeOf(options, this.options);
+    return this.options.jitterMs === 0 ? life : { ...life, ttlMs: this.jittered(life.ttlMs) };
+  }
+
+  /** A private copy of a value, ready to be stored. @throws UnserializableValueError */
+  made(value: unknown): Made<KeptValue> {
+    const kept = keep(value, this.options);
+    return { value: kept, counter: isCounter(value) ? value : undefined, size: kept.size };
+  }
+
+  private madeOrNothing(value: unknown): Made<KeptValue> | undefined {
+    return value === undefined ? undefined : this.made(value);
+  }
+
+  private request(
+    { key, segments }: AskedKey,
+    version: number,
+    options: Ttl | GetOrSetOptions | undefined,
+  ): Omit<LoadRequest<KeptValue>, 'make'> {
+    const given = asOptions(options);
+    return {
+      address: { codec: valueCodec, segments, version },
+      life: this.life(options),
+      shownKey: key,
+      errorTtlMs: optionalMs(given?.errorTtl) ?? this.options.errorTtlMs,
+      timeoutMs: optionalMs(given?.timeout),
+      softTimeoutMs: optionalMs(given?.softTimeout),
+      signal: given?.signal,
+      whenAbandoned: given?.whenAbandoned,
+    };
+  }
+
+  /** What the factory is given; its word holds for every key that it loads. */
+  private context(contexts: readonly RunContext[]): LoadContext {
+    const [first] = contexts;
+    return {
+      signal: first?.signal ?? AbortSignal.abort(),
+      setTtl: (ttl) => {
+        const ttlMs = this.jittered(ttlToMs(ttl));
+        for (const context of contexts) context.setTtl(ttlMs);
+      },
+      addTags: (tags) => {
+        for (const context of contexts) context.addTags(tags);
+      },
+    };
+  }
+
+  private jittered(ttlMs: number | null): number | null {
+    const { jitterMs } = this.options;
+    if (ttlMs === null || ttlMs <= 0 || jitterMs === 0) return ttlMs;
+    return ttlMs + Math.round(this.engine.random() * jitterMs);
+  }
+}
+
+function assertFactory(factory: unknown, example: string): void {
+  if (typeof factory === 'function') return;
+  throw new InvalidArgumentError(`A function that makes the value is missing: ${example}.`);
+}

@@ -1,0 +1,233 @@
+import type { Payload } from '../backends/cache-backend.js';
+import type { Address, Entries, EntryCodec, KeyPair } from './entries.js';
+import { type Entry, guardFor, keptFor, type Life } from './entry.js';
+import type { FailurePolicy } from './failure-policy.js';
+import { changeOf } from './journal.js';
+import type { Made } from './load-run.js';
+import type { Loader } from './loader.js';
+import type { TagVersion } from './tags.js';
+
+/** One value on its way into the cache. */
+export interface Write<T> {
+  readonly segments: string;
+  readonly made: Made<T>;
+}
+
+/** A failed compare-and-set is tried again so often. */
+const MAX_ATTEMPTS = 10;
+
+/**
+ * The verbs that write and delete entries of one layer. Each of them ends the flight of the key in this process, cancels
+ * leases on it by writing in their place, and is remembered if an outage keeps it from the backend.
+ */
+export class Writes<T> {
+  private readonly unread: EntryCodec<T>;
+
+  constructor(
+    private readonly codec: EntryCodec<T>,
+    private readonly entries: Entries,
+    private readonly policy: FailurePolicy,
+    private readonly loader: Loader,
+  ) {
+    this.unread = { ...codec, decode: () => undefined as T };
+  }
+
+  /** Stores over whatever was there; a life of 0 or less removes instead. */
+  async set({ segments, made }: Write<T>, version: number, life: Life): Promise<void> {
+    if (!isKept(life)) {
+      await this.delete(segments, version);
+      return;
+    }
+    const at = this.entries.now();
+    const write = async (): Promise<void> => {
+      const tags = await this.versionsOf(life.tags);
+      await this.entries.onKey(this.codec.kind, segments, version, (pair) =>
+        this.entries.backend.set(pair.key, this.payload(pair, made, life, tags, at), keptFor(life)),
+      );
+    };
+    this.changed(segments, version);
+    await this.policy.write('set', write, undefined, () =>
+      this.rememberSet(segments, version, made, life, at),
+    );
+    this.made(segments, version);
+  }
+
+  /** Stores many with one life; answers the segments that the backend refused. */
+  async setMany(writes: readonly Write<T>[], version: number, life: Life): Promise<string[]> {
+    const at = this.entries.now();
+    for (const { segments } of writes) this.changed(segments, version);
+    const write = async (): Promise<string[]> => {
+      const tags = await this.versionsOf(life.tags);
+      return this.entries.onEpoch(async () => {
+        const bySegments = new Map<string, string>();
+        const payloads = writes.map(({ segments, made }) => {
+          const pair = this.entries.finalKeys.of(this.codec.kind, segments, version);
+          bySegments.set(pair.key, segments);
+          return { key: pair.key, payload: this.payload(pair, made, life, tags, at), ttlMs: keptFor(life) };
+        });
+        const refused = await this.entries.backend.setMany(payloads);
+        return refused.map((key) => bySegments.get(key) ?? key);
+      });
+    };
+    const refused = await this.policy.write('setMany', write, [], () => {
+      for (const { segments, made } of writes) this.rememberSet(segments, version, made, life, at);
+    });
+    for (const { segments } of writes) this.made(segments, version);
+    return refused;
+  }
+
+  /** Stores if the key is absent; answers whether it was. */
+  async add({ segments, made }: Write<T>, version: number, life: Life): Promise<boolean> {
+    const at = this.entries.now();
+    const { backend } = this.entries;
+    const address = this.address(segments, version);
+    const write = async (): Promise<boolean> => {
+      const tags = await this.versionsOf(life.tags);
+      const payloadAt = (pair: KeyPair) => this.payload(pair, made, life, tags, at);
+      const isAdded = await this.entries.onKey(this.codec.kind, segments, version, (pair) =>
+        backend.add(pair.key, payloadAt(pair), keptFor(life)),
+      );
+      for (let attempt = 0; !isAdded && attempt < MAX_ATTEMPTS; attempt += 1) {
+        const { pair, payload, freshness } = await this.entries.look(address, []);
+        if (freshness === 'fresh') return false;
+        // A lease, or an entry that is no longer current.
+        const isWritten = await (payload === undefined
+          ? backend.add(pair.key, payloadAt(pair), keptFor(life))
+          : backend.compareAndSet(pair.key, payload, payloadAt(pair), keptFor(life)));
+        if (isWritten) return true;
+      }
+      return isAdded;
+    };
+    const isAdded = await this.policy.write('add', write, false);
+    if (isAdded) this.changed(segments, version);
+    return isAdded;
+  }
+
+  /** Removes; answers whether the key was present. */
+  async delete(segments: string, version: number): Promise<boolean> {
+    return (await this.deleteMany([segments], version)) > 0;
+  }
+
+  /** Removes many; answers how many were present. */
+  async deleteMany(segments: readonly string[], version: number): Promise<number> {
+    const at = this.entries.now();
+    for (const each of segments) this.changed(each, version);
+    const remove = () => this.entries.onEpoch(() => this.removeAll(segments, version));
+    const removed = await this.policy.write(
+      segments.length === 1 ? 'delete' : 'deleteMany',
+      remove,
+      0,
+      () => {
+        for (const each of segments) this.rememberDelete(each, version, at);
+      },
+    );
+    for (const each of segments) this.made(each, version);
+    return removed;
+  }
+
+  /** The versions that these tags have now; a tag without a record gets one. */
+  async versionsOf(tags: readonly string[]): Promise<readonly TagVersion[]> {
+    if (tags.length === 0) return [];
+    const { stamp, recordOf } = await this.entries.readTags(tags);
+    const missing = tags.filter((tag) => recordOf(tag) === undefined);
+    const created = missing.length === 0 ? [] : await this.entries.tags.create(missing, stamp);
+    return tags.map((tag): TagVersion => {
+      const record = recordOf(tag) ?? created[missing.indexOf(tag)];
+      return { tag, hard: record?.hard ?? 0, soft: record?.soft ?? 0 };
+    });
+  }
+
+  private async removeAll(segments: readonly string[], version: number): Promise<number> {
+    const { backend } = this.entries;
+    const pairs = segments.map((each) => this.entries.finalKeys.of(this.codec.kind, each, version));
+    const keys = pairs.map(({ key }) => key);
+    const held = backend.getMany(keys);
+    // What the backend calls present may be a lease, or an entry that is no longer current.
+    const payloads = backend.capabilities.ordered === true ? held : await held;
+    const removed = await backend.deleteMany(keys);
+    if (removed === 0) return 0;
+    const looked = await payloads;
+    const present = await Promise.all(
+      pairs.map(({ fullKey }, index) => this.entries.wasPresent(this.codec, looked[index], fullKey)),
+    );
+    return Math.min(removed, present.filter(Boolean).length);
+  }
+
+  private payload(
+    { fullKey }: KeyPair,
+    { value, counter, size }: Made<T>,
+    life: Life,
+    tags: readonly TagVersion[],
+    createdAt: number,
+  ): Payload {
+    const guard = guardFor(life, tags, this.entries.now());
+    if (counter !== undefined && guard === undefined) return counter;
+    const entry: Entry<T> = { value, size, createdAt, loadMs: 0, fullKey, guard };
+    return this.entries.payloads.of(this.codec, entry);
+  }
+
+  /** The key is about to be written: whoever asks from now on must not share a load that began before. */
+  private changed(segments: string, version: number): void {
+    const address = this.address(segments, version);
+    this.loader.detach(address);
+    this.loader.forgetError(address);
+  }
+
+  /** The key was written: what an outage kept from it is outdated. */
+  private made(segments: string, version: number): void {
+    const { journal } = this.entries;
+    if (!journal.isEmpty) journal.forget(this.changeOf(segments, version));
+  }
+
+  private rememberSet(segments: string, version: number, made: Made<T>, life: Life, at: number): void {
+    const redo = () =>
+      this.redo(segments, version, at, async (pair, held) => {
+        const kept = keptFor(life);
+        const remaining = kept === null ? null : Math.ceil(at + kept - this.entries.now());
+        if (remaining !== null && remaining <= 0) return this.removeHeld(pair, held);
+        const payload = this.payload(pair, made, life, await this.versionsOf(life.tags), at);
+        const { backend } = this.entries;
+        await (held === undefined
+          ? backend.add(pair.key, payload, remaining)
+          : backend.compareAndSet(pair.key, held, payload, remaining));
+      });
+    this.entries.journal.remember(this.changeOf(segments, version), { redo, size: made.size, at });
+  }
+
+  private rememberDelete(segments: string, version: number, at: number): void {
+    const redo = () => this.redo(segments, version, at, (pair, held) => this.removeHeld(pair, held));
+    this.entries.journal.remember(this.changeOf(segments, version), { redo, size: segments.length, at });
+  }
+
+  private async removeHeld({ key }: KeyPair, held: Payload | undefined): Promise<void> {
+    if (held !== undefined) await this.entries.backend.compareAndDelete(key, held);
+  }
+
+  /** Makes up for a change unless what is there is newer. */
+  private async redo(
+    segments: string,
+    version: number,
+    at: number,
+    change: (pair: KeyPair, held: Payload | undefined) => Promise<void>,
+  ): Promise<void> {
+    await this.policy.demand('replay', () =>
+      this.entries.onKey(this.codec.kind, segments, version, async (pair) => {
+        const payload = await this.entries.backend.get(pair.key);
+        const held = this.entries.payloads.open(this.unread, payload, pair.fullKey);
+        if (typeof held !== 'object' || held.createdAt <= at) await change(pair, payload);
+      }),
+    );
+  }
+
+  private changeOf(segments: string, version: number): string {
+    return changeOf.key(this.entries.keys.path(version, this.codec.kind, segments));
+  }
+
+  private address(segments: string, version: number): Address<T> {
+    return { codec: this.codec, segments, version };
+  }
+}
+
+function isKept({ ttlMs }: Life): boolean {
+  return ttlMs === null || ttlMs > 0;
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { escapeSegment } from './cache/keys.js';
+import { type Duration, toMs, type Ttl, ttlToMs } from './duration.js';
+
+const DURATION = "milliseconds or text such as '250ms', '30s', '15m', '12h', '7d'";
+
+const isValid = (check: () => unknown): boolean => {
+  try {
+    check();
+    return true;
+  } catch {
+    return false;
+  }
+};
+/** A life, or null for ever. */
+export const ttl = z.custom<Ttl>(
+  (value) => isValid(() => ttlToMs(value as Ttl)),
+  `use ${DURATION}, or null for ever`,
+);
+/** A duration within bounds, in milliseconds. */
+export const duration = (least: number, most: number) =>
+  z.custom<Duration>((value) => {
+    if (!isValid(() => toMs(value as Duration))) return false;
+    const ms = toMs(value as Duration);
+    return ms >= least && ms <= most;
+  }, `use ${DURATION}; at least ${least} ms and at most ${most} ms`);
+/** A whole number within bounds. */
+export const count = (least: number, most: number) =>
+  z.number(`use a whole number from ${least} to ${most}`).int().min(least).max(most);
+/** Text of so many bytes at most, escaped as in a key. */
+export const name = (most: number) =>
+  z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
+/** Any object. */
+export const given = z.custom<object>(
+  (value) => typeof value === 'object' && value !== null,
+  'use an object',
+);
