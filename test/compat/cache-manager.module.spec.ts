@@ -17,6 +17,11 @@ class Reader {
 }
 
 @Injectable()
+class ManagerReader {
+  constructor(@Inject(CACHE_MANAGER) readonly cache: Cache) {}
+}
+
+@Injectable()
 class ReportsReader {
   constructor(@InjectCacheManager('reports') readonly reports: Cache) {}
 }
@@ -90,7 +95,9 @@ describe('CacheManagerModule', () => {
     const app = await open([LocalModule]);
     expect(app.get(Reader, { strict: false }).byToken.cacheId()).toBe('default');
     await app.close();
-    await expect(open([caching, manager, FeatureModule])).rejects.toThrow(/CACHE_MANAGER/);
+    @Module({ providers: [ManagerReader] })
+    class OtherModule {}
+    await expect(open([caching, manager, OtherModule])).rejects.toThrow(/CACHE_MANAGER/);
   });
 
   it('leaves a module that still registers its own CacheModule with that', async () => {
