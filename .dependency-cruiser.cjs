@@ -109,6 +109,25 @@ module.exports = {
       to: { path: `${SRC}/(page|backends)/` },
     },
     {
+      name: 'compat-knows-the-engine-only',
+      severity: 'error',
+      from: { path: `${SRC}/compat/` },
+      to: { path: `${SRC}/(page|fragment|insight|backends)/` },
+    },
+    {
+      name: 'nothing-needs-compat',
+      comment: 'It is a second entry point: who does not use @nestjs/cache-manager need not have it.',
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/compat/` },
+      to: { path: `${SRC}/compat/` },
+    },
+    {
+      name: 'cache-manager-in-one-file-only',
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/compat/nest-cache-manager\\.ts$` },
+      to: { path: packageNamed('(@nestjs/)?cache-manager') },
+    },
+    {
       name: 'module-is-the-top',
       severity: 'error',
       from: { path: SRC, pathNot: `${SRC}/index\\.ts$` },

@@ -75,6 +75,33 @@ describe('docs/getting-started.md', () => {
   });
 });
 
+describe('docs/migrating-from-cache-manager.md', () => {
+  it.each(PLATFORMS)(
+    'has an application that caches alike before and after the move on %s',
+    async (platform) => {
+      for (const file of ['bridge.ts', 'moved.ts']) {
+        const runs: string[] = [];
+        Object.assign(globalThis, {
+          loadProduct: (id: string) => ({ id, run: runs.push(id) }),
+          listProducts: () => [{ run: runs.push('list') }],
+        });
+        const code = await example('docs/migrating-from-cache-manager.md', file);
+        const { AppModule } = await load<{ AppModule: new () => object }>(
+          `const { loadProduct, listProducts } = globalThis as any;\n${code}`,
+        );
+        const app = await startApp(platform, { imports: [AppModule] });
+        for (const path of ['/products', '/products/1']) {
+          expect((await app.fetch(path)).text).toBe((await app.fetch(path)).text);
+        }
+        expect([file, runs]).toEqual([file, ['list', '1']]);
+        const cache = app.app.get(library.CacheService);
+        expect(await cache.get('product:1')).toEqual({ id: '1', run: 2 });
+        await app.close();
+      }
+    },
+  );
+});
+
 describe('docs/errors.md', () => {
   it('lists the codes of errors.ts and no others', async () => {
     const codes = [
