@@ -259,10 +259,7 @@ export class Loader {
       caller.onLeave = () => {
         flight.waiting -= 1;
         if (flight.waiting > 0 || whenAbandoned !== 'abort' || flight.isOver) return;
-        this.giveUp(
-          flight,
-          new DOMException('Nobody waits for this load any more.', 'AbortError'),
-        );
+        this.giveUp(flight, new DOMException('Nobody waits for this load any more.', 'AbortError'));
       };
     }
     return flight.promise;
