@@ -180,7 +180,8 @@ export class CacheManager {
         isLoaded = true;
         return loaded;
       },
-      MUTABLE,
+      // cache-manager runs the function again after a failure, at once.
+      { ...MUTABLE, errorTtl: 0 },
     );
     if (isLoaded && value !== undefined) this.events.emit('set', { key, value });
     return value;
