@@ -7,12 +7,20 @@ export interface KeyPair {
   readonly fullKey: string;
 }
 
-/** Versions come from callers, so what is remembered of them is bounded. */
-const MAX_BASES = 100;
+/** What keys of one kind and version begin with, and those made lately. */
+interface Base {
+  readonly epoch: number;
+  readonly base: string;
+  readonly pairs: Map<string, KeyPair>;
+}
 
-/** The final keys of the epoch that was last seen. */
+/** Versions and keys come from callers, so what is remembered of them is bounded. */
+const MAX_BASES = 100;
+const MAX_PAIRS = 10_000;
+
+/** The final keys of the epoch that was last seen. Joining strings and hashing the result costs more than a lookup. */
 export class FinalKeys {
-  private readonly bases = new Map<string, { readonly epoch: number; readonly base: string }>();
+  private readonly bases = new Map<string, Base>();
 
   constructor(
     private readonly keys: KeySpace,
@@ -21,8 +29,14 @@ export class FinalKeys {
 
   /** Where the segments of a kind and version are. */
   of(kind: KeyKind, segments: string, version: number): KeyPair {
-    const fullKey = this.base(kind, version) + segments;
-    return { fullKey, key: boundedKey(fullKey) };
+    const { base, pairs } = this.base(kind, version);
+    const known = pairs.get(segments);
+    if (known !== undefined) return known;
+    const fullKey = base + segments;
+    const pair = { fullKey, key: boundedKey(fullKey) };
+    if (pairs.size >= MAX_PAIRS) pairs.clear();
+    pairs.set(segments, pair);
+    return pair;
   }
 
   /** Whether a key is of the epoch that was last seen. */
@@ -31,15 +45,15 @@ export class FinalKeys {
     return epoch !== undefined && fullKey.startsWith(this.keys.epochPrefix(epoch));
   }
 
-  /** What the keys of a kind and version begin with, made once for each epoch. */
-  private base(kind: KeyKind, version: number): string {
+  /** Made once for each epoch. */
+  private base(kind: KeyKind, version: number): Base {
     const epoch = this.stamps.current?.epoch ?? 0;
     const name = version === 1 ? kind : `${kind}${version}`;
     const made = this.bases.get(name);
-    if (made?.epoch === epoch) return made.base;
+    if (made?.epoch === epoch) return made;
     if (this.bases.size > MAX_BASES) this.bases.clear();
-    const base = this.keys.base(epoch, version, kind);
-    this.bases.set(name, { epoch, base });
+    const base = { epoch, base: this.keys.base(epoch, version, kind), pairs: new Map<string, KeyPair>() };
+    this.bases.set(name, base);
     return base;
   }
 }
