@@ -5,6 +5,7 @@ import { Test } from '@nestjs/testing';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as library from 'nestjs-caching';
+import { FakeClock } from 'nestjs-caching/testing';
 import { openCache } from '../support/caches.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
 
@@ -100,6 +101,27 @@ describe('docs/migrating-from-cache-manager.md', () => {
       }
     },
   );
+});
+
+describe('docs/low-level.md', () => {
+  it('says what its calls answer', async () => {
+    const blocks = [...(await read('docs/low-level.md')).matchAll(/```ts run( clock)?\n([^]*?)```/g)];
+    expect(blocks.length).toBeGreaterThan(8);
+    for (const [, , block = ''] of blocks) {
+      const clock = new FakeClock();
+      const cache = await openCache({}, clock);
+      const checked = block.replace(/^(.*); \/\/ → (.*)$/gm, 'expect(await ($1)).toStrictEqual($2);');
+      expect(checked).not.toContain('// →');
+      const { code } = await transform(
+        `export async function run(cache, clock, expect, settled) {${checked}}`,
+        { jsc: { target: 'es2022' } },
+      );
+      const { run } = await load<{ run: (...given: unknown[]) => Promise<void> }>(code);
+      const settled = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 20));
+      await run(cache, clock, expect, settled);
+      await cache.close();
+    }
+  });
 });
 
 describe('docs/errors.md', () => {
