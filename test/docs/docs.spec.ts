@@ -165,6 +165,7 @@ describe('the public API', () => {
       'UnsupportedOperationError',
       'ValueTooLargeError',
       'getCacheToken',
+      'withRequestMemo',
     ]);
   });
 });

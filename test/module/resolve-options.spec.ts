@@ -38,6 +38,7 @@ describe('resolveOptions', () => {
       leaseMs: 10_000,
       maxConcurrentLoads: 1000,
       tagMemoMs: 0,
+      requestMemo: false,
       breaker: { failures: 5, pauseMs: 1000 },
     });
     expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760 });

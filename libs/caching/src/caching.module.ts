@@ -16,6 +16,7 @@ import type {
 } from './caching.options.js';
 import { CacheRegistry } from './cache/cache-registry.js';
 import { getCacheToken } from './cache/inject-cache.decorator.js';
+import { withRequestMemo } from './cache/request-memo.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageRoutes } from './page/page-routes.js';
@@ -55,8 +56,12 @@ export class CachingModule implements NestModule, OnApplicationShutdown {
     return { ...moduleOf(isGlobal, names, optionsProviders(source)), imports: imports ?? [] };
   }
 
-  configure(_consumer: MiddlewareConsumer): void {
+  configure(consumer: MiddlewareConsumer): void {
     this.pages.configure(this.adapter);
+    if (!this.registry.hasRequestMemo) return;
+    consumer
+      .apply((_request: unknown, _response: unknown, next: () => void) => withRequestMemo(next))
+      .forRoutes('{*path}');
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -43,6 +43,11 @@ export interface CommonCacheOptions {
    * invalidation by another process, and saves a round trip. Default 0.
    */
   readonly tagMemo?: Duration;
+  /**
+   * Whether a key that is read twice in one HTTP request is asked for once: within a request a value may then be one that
+   * others have changed meanwhile. Elsewhere, `withRequestMemo` makes a scope. Default `false`.
+   */
+  readonly requestMemo?: boolean;
   /** After so many failures in a row (default 5) the backend is asked once in each pause (default `'1s'`) until it answers. */
   readonly breaker?: { readonly failures?: number; readonly pause?: Duration };
 }

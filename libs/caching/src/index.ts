@@ -27,11 +27,15 @@ export type {
   IncrementOptions,
   InvalidateOptions,
   LoadContext,
+  LockOptions,
   ReadOptions,
   SetOptions,
   VersionOptions,
 } from './cache/cache-service.options.js';
 export type { CacheStatistics } from './cache/counters.js';
+export type { Explanation, HeldExplanation, KeyExplanation, TagExplanation } from './cache/explain.js';
+export type { Lock } from './cache/locks.js';
+export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 
 export { CachePage } from './page/cache-page.decorator.js';

@@ -28,6 +28,7 @@ const COMMON = {
   leaseTtl: duration(50, 600_000).default('10s'),
   maxConcurrentLoads: count(1, 1_000_000).default(1000),
   tagMemo: duration(0, 60_000).default(0),
+  requestMemo: z.boolean('use true or false').default(false),
   breaker: z
     .strictObject({ failures: count(1, 10_000).default(5), pause: duration(10, 600_000).default('1s') })
     .prefault({}),
@@ -99,6 +100,7 @@ export interface ResolvedCacheOptions {
   readonly leaseMs: number;
   readonly maxConcurrentLoads: number;
   readonly tagMemoMs: number;
+  readonly requestMemo: boolean;
   readonly breaker: { readonly failures: number; readonly pauseMs: number };
 }
 
@@ -200,6 +202,7 @@ function resolved(common: z.output<z.ZodObject<typeof COMMON>>): Omit<ResolvedCa
     leaseMs: toMs(common.leaseTtl),
     maxConcurrentLoads: common.maxConcurrentLoads,
     tagMemoMs: toMs(common.tagMemo),
+    requestMemo: common.requestMemo,
     breaker: { failures: common.breaker.failures, pauseMs: toMs(common.breaker.pause) },
   };
 }

@@ -39,6 +39,11 @@ export class CacheRegistry {
     return cache;
   }
 
+  /** Whether any cache remembers what a request has read. */
+  get hasRequestMemo(): boolean {
+    return [...this.caches.values()].some(({ options }) => options.requestMemo);
+  }
+
   /** Closes every cache, side by side and each within its limit. */
   async close(): Promise<void> {
     await Promise.all([...this.caches.values()].map(({ service }) => service.close()));

@@ -1,6 +1,8 @@
+import { InvalidArgumentError } from '../errors.js';
 import { type Duration, toMs, type Ttl, ttlToMs } from '../duration.js';
 import type { Life } from './entry.js';
 import { assertVersion } from './keys.js';
+import type { LockTerms } from './locks.js';
 import { checkedTags, NO_TAGS } from './tags.js';
 
 /** Which generation of a key. */
@@ -43,6 +45,13 @@ export interface GetOrSetOptions extends SetOptions {
   readonly signal?: AbortSignal;
   /** What becomes of the load when everybody has left who waited for it. Default `'finish'`: it is stored. */
   readonly whenAbandoned?: 'finish' | 'abort';
+}
+
+export interface LockOptions {
+  /** How long the lock holds without being extended. Default `'10s'`. */
+  readonly ttl?: Duration;
+  /** How long to wait for it; 0 for one attempt. Default `'5s'`. */
+  readonly wait?: Duration;
 }
 
 export interface InvalidateOptions {
@@ -112,4 +121,21 @@ export function optionalMs(duration: Duration | undefined): number | undefined {
 /** The options of a call that may give a ttl alone. */
 export function asOptions<O extends object>(options: Ttl | O | undefined): O | undefined {
   return typeof options === 'object' && options !== null ? options : undefined;
+}
+
+const LOCK_TTL_MS = 10_000;
+const LOCK_WAIT_MS = 5000;
+
+/** What a lock is asked for with. @throws InvalidDurationError, InvalidArgumentError */
+export function lockTerms({ ttl, wait }: LockOptions = {}): LockTerms {
+  const ttlMs = optionalMs(ttl) ?? LOCK_TTL_MS;
+  const waitMs = optionalMs(wait) ?? LOCK_WAIT_MS;
+  if (ttlMs > 0 && waitMs >= 0) return { ttlMs, waitMs };
+  throw new InvalidArgumentError('A lock needs a `ttl` above 0 and a `wait` of at least 0.');
+}
+
+/** @throws InvalidArgumentError unless a counter can go by them */
+export function assertCounterSteps(delta: number, initial: number | undefined): void {
+  if (Number.isSafeInteger(delta) && (initial === undefined || Number.isSafeInteger(initial))) return;
+  throw new InvalidArgumentError('The delta and `initial` of a counter must be safe integers.');
 }

@@ -1,14 +1,18 @@
+import type { Awaitable } from '../backends/cache-backend.js';
 import { type Ttl, ttlToMs } from '../duration.js';
-import { CacheClosedError, InvalidArgumentError, MissingKeyError } from '../errors.js';
+import { CacheClosedError, MissingKeyError } from '../errors.js';
 import type { ResolvedCacheOptions } from '../resolve-options.js';
 import {
   asOptions,
+  assertCounterSteps,
   type BatchFactory,
   type Factory,
   type GetOptions,
   type GetOrSetOptions,
   type IncrementOptions,
   type InvalidateOptions,
+  type LockOptions,
+  lockTerms,
   type ReadOptions,
   type SetOptions,
   type VersionOptions,
@@ -17,9 +21,13 @@ import {
 import type { CacheStatistics } from './counters.js';
 import type { Engine } from './engine.js';
 import type { Found } from './entries.js';
+import { explainKey, type Explanation } from './explain.js';
 import { isPromise } from './failure-policy.js';
-import { assertKey, assertVersion, escapeKey } from './keys.js';
+import { assertKey, assertVersion, escapeKey, unescapeKey } from './keys.js';
+import { Listing } from './listing.js';
+import { type Lock, Locks } from './locks.js';
 import { PresentEntries } from './present-entries.js';
+import { RequestMemo } from './request-memo.js';
 import { checkedTags } from './tags.js';
 import { ValueLoads } from './value-loads.js';
 import { keptIn, type KeptValue, valueCodec, valueOf } from './values.js';
@@ -43,6 +51,9 @@ export class CacheService {
   private readonly loads: ValueLoads;
   private readonly writes: Writes<KeptValue>;
   private readonly present: PresentEntries<KeptValue>;
+  private readonly memo: RequestMemo | undefined;
+  private readonly locks: Locks;
+  private readonly listing: Listing<KeptValue>;
   private isClosed = false;
 
   /** @internal Made by the module. */
@@ -53,8 +64,11 @@ export class CacheService {
     const { name, entries, policy, loader } = engine;
     this.name = name;
     this.loads = new ValueLoads(engine, options);
-    this.writes = new Writes(valueCodec, entries, policy, loader);
+    this.memo = options.requestMemo ? new RequestMemo() : undefined;
+    this.writes = new Writes(valueCodec, entries, policy, loader, () => this.memo?.forget());
     this.present = new PresentEntries(valueCodec, entries, policy);
+    this.locks = new Locks(engine);
+    this.listing = new Listing(valueCodec, engine);
   }
 
   /** What this cache has counted since it was opened, in this process. */
@@ -65,7 +79,7 @@ export class CacheService {
   /** The value, or `default`, or `undefined`. (Django: `get`) */
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
-      const found = this.engine.entries.read(valueCodec, this.segments(key), this.version(options));
+      const found = this.find(this.segments(key), this.version(options));
       if (isPromise(found)) return Promise.resolve(found.then((later) => this.answer<T>(later, options)));
       return Promise.resolve(this.answer<T>(found, options));
     } catch (error) {
@@ -76,11 +90,8 @@ export class CacheService {
   /** Stores, over whatever was there. (Django: `set`) @throws UnserializableValueError */
   async set(key: string, value: unknown, options?: Ttl | SetOptions): Promise<void> {
     const life = this.loads.life(options);
-    await this.writes.set(
-      { segments: this.segments(key), made: this.loads.made(value) },
-      this.version(asOptions(options)),
-      life,
-    );
+    const write = { segments: this.segments(key), made: this.loads.made(value) };
+    await this.writes.set(write, this.version(asOptions(options)), life);
   }
 
   /** Stores if the key is absent; answers whether it was. Atomic across processes. (Django: `add`) */
@@ -105,9 +116,8 @@ export class CacheService {
       const segments = this.segments(key);
       const given = asOptions(options);
       const version = this.version(given);
-      const { entries } = this.engine;
-      if (!entries.backend.capabilities.shared && typeof factory === 'function') {
-        const found = entries.read(valueCodec, segments, version);
+      if (!this.engine.entries.backend.capabilities.shared && typeof factory === 'function') {
+        const found = this.engine.entries.read(valueCodec, segments, version);
         if (found !== undefined && !isPromise(found))
           return Promise.resolve(this.answer<T>(found, given) as T);
       }
@@ -132,9 +142,7 @@ export class CacheService {
 
   /** Whether the key is present. (Django: `has_key`) */
   async has(key: string, options?: VersionOptions): Promise<boolean> {
-    return (
-      (await this.engine.entries.read(valueCodec, this.segments(key), this.version(options))) !== undefined
-    );
+    return (await this.find(this.segments(key), this.version(options))) !== undefined;
   }
 
   /** Removes; answers whether the key was present. (Django: `delete`) */
@@ -146,6 +154,7 @@ export class CacheService {
   async touch(key: string, ttl: Ttl = this.options.ttlMs, options?: VersionOptions): Promise<boolean> {
     const ttlMs = ttlToMs(ttl);
     if (ttlMs !== null && ttlMs <= 0) return this.delete(key, options);
+    this.memo?.forget();
     return this.present.touch(this.segments(key), this.version(options), ttlMs);
   }
 
@@ -209,11 +218,10 @@ export class CacheService {
     const { ttlMs } = this.loads.life(options);
     const version = this.version(options);
     const initial = options?.initial;
-    if (!Number.isSafeInteger(delta) || (initial !== undefined && !Number.isSafeInteger(initial))) {
-      throw new InvalidArgumentError('The delta and `initial` of a counter must be safe integers.');
-    }
+    assertCounterSteps(delta, initial);
     const isKept = ttlMs === null || ttlMs > 0;
     const [start, life] = isKept ? [initial, ttlMs] : [undefined, null];
+    this.memo?.forget();
     const sum = await this.present.increment(this.segments(key), version, delta, start, life);
     if (sum !== undefined) return sum;
     if (initial === undefined) throw new MissingKeyError();
@@ -235,6 +243,7 @@ export class CacheService {
     const from = this.version(options);
     const to = from + delta;
     assertVersion(to);
+    this.memo?.forget();
     if (to !== from) await this.present.moveVersion(this.segments(key), from, to);
     return to;
   }
@@ -252,12 +261,59 @@ export class CacheService {
    */
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.assertOpen();
+    this.memo?.forget();
     await this.engine.invalidations.invalidateTags(checkedTags(tags), options?.soft === true);
+  }
+
+  /**
+   * Takes a lock that at most one holder has, in all processes on the backend; give it back with `release()` or `await
+   * using`. Its `token` grows with every lock of the name, for stores that refuse a smaller one. (django-redis: `lock`)
+   *
+   * @throws LockTimeoutError; BackendError whatever `onError` says
+   */
+  async lock(name: string, options?: LockOptions): Promise<Lock> {
+    return this.locks.acquire(name, this.segments(name), lockTerms(options));
+  }
+
+  /** Runs a function under a lock, which is extended while it runs and given back afterwards. @throws LockTimeoutError */
+  async runExclusive<R>(
+    name: string,
+    run: (lock: Lock) => R | Promise<R>,
+    options?: LockOptions,
+  ): Promise<R> {
+    return this.locks.runExclusive(name, this.segments(name), lockTerms(options), run);
+  }
+
+  /**
+   * The present keys of the current version, in no order, where the backend can list. `*` is any text, `?` any character,
+   * `\\` takes the next character as it is. Counters with keys past 250 bytes are not listed. (django-redis: `iter_keys`)
+   *
+   * @throws UnsupportedOperationError
+   */
+  async *keys(pattern = '*', options?: VersionOptions): AsyncGenerator<string, void, undefined> {
+    this.assertOpen();
+    for await (const segments of this.listing.segments(pattern, this.version(options)))
+      yield unescapeKey(segments);
+  }
+
+  /** Removes the keys that match; answers how many were present. (django-redis: `delete_pattern`) */
+  async deletePattern(pattern: string, options?: VersionOptions): Promise<number> {
+    this.assertOpen();
+    const version = this.version(options);
+    return this.listing.remove(pattern, version, (segments) => this.writes.deleteMany(segments, version));
+  }
+
+  /** How the key is built, what it holds, and what a read would do now and why. Never the value. @throws BackendError */
+  async explain(key: string, options?: VersionOptions): Promise<Explanation> {
+    const isVersionGiven = options?.version !== undefined;
+    const asked = { key, segments: this.segments(key), version: this.version(options), isVersionGiven };
+    return explainKey(this.engine, this.options, asked);
   }
 
   /** Empties this cache and nothing else: constant cost, seen at once by every process. (Django: `clear`) */
   async clear(): Promise<void> {
     this.assertOpen();
+    this.memo?.forget();
     await this.engine.invalidations.clear();
   }
 
@@ -266,6 +322,12 @@ export class CacheService {
     if (this.isClosed) return;
     this.isClosed = true;
     await this.engine.close(this.options.closeDeadlineMs);
+  }
+
+  private find(segments: string, version: number): Awaitable<Found<KeptValue>> {
+    const { entries } = this.engine;
+    if (this.memo === undefined) return entries.read(valueCodec, segments, version);
+    return this.memo.read(`${version}:${segments}`, () => entries.read(valueCodec, segments, version));
   }
 
   private answer<T>(found: Found<KeptValue>, options: GetOptions<T> | undefined): T | undefined {

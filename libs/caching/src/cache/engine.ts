@@ -14,6 +14,7 @@ import { seededRandom } from './random.js';
 import { SharedTags } from './shared-tags.js';
 import { Stamps } from './stamps.js';
 import { StoreClock } from './store-clock.js';
+import { TagMemo } from './tag-memo.js';
 
 /** What an outage may leave to be made up for. */
 const MAX_PENDING_CHANGES = 10_000;
@@ -27,6 +28,7 @@ export interface Engine {
   readonly loader: Loader;
   readonly invalidations: Invalidations;
   readonly random: () => number;
+  readonly clock: Clock;
   close(limitMs: number): Promise<void>;
 }
 
@@ -59,7 +61,17 @@ export function createEngine(
   );
   const stamps = new Stamps(backend, keys, clock, counters);
   const tags = backend.capabilities.shared ? new SharedTags(backend, keys, local) : new LocalTags();
-  const entries = new Entries(keys, backend, policy, clock, stamps, tags, journal, counters);
+  const entries = new Entries(
+    keys,
+    backend,
+    policy,
+    clock,
+    stamps,
+    tags,
+    journal,
+    counters,
+    new TagMemo(options.tagMemoMs, local),
+  );
   const leases = new Leases(entries, policy, options.leaseMs);
   const loader = new Loader(name, entries, policy, leases, options, local, random);
   return {
@@ -69,6 +81,7 @@ export function createEngine(
     loader,
     invalidations: new Invalidations(entries, policy),
     random,
+    clock: local,
     async close(limitMs) {
       const started = local.monotonic();
       // Half of the time for loads that are under way, so that the rest is left for the connections.

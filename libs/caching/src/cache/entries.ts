@@ -1,6 +1,6 @@
 import type { Awaitable, CompleteBackend, Payload } from '../backends/cache-backend.js';
 import type { Counters } from './counters.js';
-import { type Entry, freshnessAt, type Freshness, type Guard, hasWindows, usableUntil } from './entry.js';
+import { type Entry, freshnessAt, type Freshness, hasWindows, usableUntil } from './entry.js';
 import { type FailurePolicy, isPromise } from './failure-policy.js';
 import { FinalKeys, type KeyPair } from './final-keys.js';
 import type { Journal } from './journal.js';
@@ -8,15 +8,9 @@ import type { KeyKind, KeySpace } from './keys.js';
 import { type EntryCodec, type Found, Payloads } from './payloads.js';
 import type { Stamps } from './stamps.js';
 import type { StoreClock } from './store-clock.js';
-import {
-  judgeTags,
-  NO_TAGS,
-  NO_VERSIONS,
-  type RecordOf,
-  type TagRecord,
-  type TagTable,
-  type TagVersion,
-} from './tags.js';
+import type { TagMemo } from './tag-memo.js';
+import { TagReader } from './tag-reader.js';
+import { judgeTags, NO_TAGS, type RecordOf, type TagTable } from './tags.js';
 
 export type { Entry } from './entry.js';
 export type { KeyPair } from './final-keys.js';
@@ -50,6 +44,7 @@ export interface Sight<T> {
 export class Entries {
   readonly payloads: Payloads;
   readonly finalKeys: FinalKeys;
+  private readonly records: TagReader;
 
   constructor(
     readonly keys: KeySpace,
@@ -60,9 +55,11 @@ export class Entries {
     readonly tags: TagTable,
     readonly journal: Journal,
     readonly counters: Counters,
+    readonly memo: TagMemo,
   ) {
     this.payloads = new Payloads(backend.capabilities.holdsObjects, counters);
     this.finalKeys = new FinalKeys(keys, stamps);
+    this.records = new TagReader(tags, memo);
   }
 
   /** What is present under a key; `undefined` for a miss, a payload that does not parse, or a failing backend. */
@@ -125,22 +122,30 @@ export class Entries {
    */
   async lookAtAll<T>(addresses: readonly Address<T>[], tags: readonly string[]): Promise<Sight<T>[]> {
     const { shared } = this.backend.capabilities;
-    const tagKeys = tags.flatMap((tag) => this.tags.recordKey(tag) ?? []);
+    const unknown = shared ? tags.filter((tag) => this.memo.find(tag) === undefined) : NO_TAGS;
     for (let isRepeated = false; ; isRepeated = true) {
       if (this.stamps.current === undefined) await this.stamps.load();
       const pairs = addresses.map(({ codec, segments, version }) =>
         this.finalKeys.of(codec.kind, segments, version),
       );
-      const asked = [...pairs.map(({ key }) => key), ...tagKeys];
-      if (shared) asked.push(this.keys.controlKey);
+      const asked = [
+        ...pairs.map(({ key }) => key),
+        ...unknown.flatMap((tag) => this.tags.recordKey(tag) ?? []),
+      ];
+      const isControlAsked = shared && !this.memo.knowsControl;
+      if (isControlAsked) asked.push(this.keys.controlKey);
       const payloads = await this.backend.getMany(asked);
-      // A cache that is cleared all the time is empty.
-      if (shared && !this.stamps.accept(payloads.pop()) && !isRepeated) continue;
+      if (isControlAsked && !this.accept(payloads.pop())) {
+        if (!isRepeated) continue;
+        // A cache that is cleared all the time is empty.
+        payloads.length = 0;
+      }
       const held = pairs.map(({ fullKey }, index) =>
         this.payloads.open(addresses[index]!.codec, payloads[index], fullKey),
       );
-      const records = tagKeys.length === 0 ? [] : payloads.slice(pairs.length);
-      const recordOf = shared ? await this.recordsFor(held, tags, records) : this.tags.peek;
+      const recordOf = shared
+        ? await this.records.of(held, unknown, payloads.slice(pairs.length))
+        : this.tags.peek;
       return pairs.map((pair, index) => this.sight(pair, payloads[index], held[index], recordOf));
     }
   }
@@ -207,6 +212,7 @@ export class Entries {
   /** Begins a new epoch and frees the old one's keys in the background, where the backend can list. */
   async clear(): Promise<void> {
     const ended = await this.stamps.advanceEpoch();
+    this.memo.forget();
     if (!this.backend.capabilities.lists) return;
     const freed = this.policy.read(
       'clear',
@@ -226,28 +232,17 @@ export class Entries {
     return sight?.freshness === 'fresh' ? sight.held : undefined;
   }
 
-  /** The records of the tags that were asked for, and of those that the entries name besides. */
-  private async recordsFor<T>(
-    held: readonly Found<T>[],
-    tags: readonly string[],
-    records: readonly (Payload | undefined)[],
-  ): Promise<RecordOf> {
-    const known = new Map<string, TagRecord | undefined>();
-    tags.forEach((tag, index) => known.set(tag, this.tags.decode(records[index])));
-    const named = held.flatMap((entry) => (typeof entry === 'object' ? tagsOf(entry.guard) : []));
-    const missing = [...new Set(named.map(({ tag }) => tag))].filter((tag) => !known.has(tag));
-    if (missing.length > 0) {
-      const read = await this.tags.read(missing);
-      missing.forEach((tag, index) => known.set(tag, read[index]));
-    }
-    return (tag) => known.get(tag);
+  private accept(record: Payload | undefined): boolean {
+    const isCurrent = this.stamps.accept(record);
+    if (isCurrent) this.memo.sawControl();
+    return isCurrent;
   }
 
   /** Whether what lay under a key was present. */
   async wasPresent<T>(codec: EntryCodec<T>, payload: Payload | undefined, fullKey: string): Promise<boolean> {
     const held = this.payloads.open({ ...codec, decode: () => undefined as T }, payload, fullKey);
     const recordOf = this.backend.capabilities.shared
-      ? await this.recordsFor([held], NO_TAGS, [])
+      ? await this.records.of([held], NO_TAGS, [])
       : this.tags.peek;
     return this.sight({ key: '', fullKey }, payload, held, recordOf).freshness === 'fresh';
   }
@@ -286,9 +281,4 @@ export class Entries {
     if (state === 'current') return byTime;
     return state === 'soft' && hasWindows(guard) && now < usableUntil(guard) ? 'stale' : 'absent';
   }
-}
-
-function tagsOf(guard: Guard | undefined): readonly TagVersion[] {
-  if (guard === undefined) return NO_VERSIONS;
-  return guard.lease === undefined ? guard.tags : [...guard.tags, ...guard.lease.tags];
 }

@@ -25,12 +25,8 @@ export class Invalidations {
         journal.remember(changeOf.tag(tag), { redo, size: tag.length, at });
       }
     };
-    await this.policy.write(
-      'invalidateTags',
-      () => this.inTurn(() => this.raise(tags, isSoft)),
-      undefined,
-      missed,
-    );
+    const raise = () => this.inTurn(() => this.raise(tags, isSoft));
+    await this.policy.write('invalidateTags', raise, undefined, missed);
     if (!journal.isEmpty) for (const tag of tags) journal.forget(changeOf.tag(tag));
   }
 
@@ -54,8 +50,10 @@ export class Invalidations {
   }
 
   private async raise(tags: readonly string[], isSoft: boolean): Promise<void> {
-    const stamp = await this.entries.stamps.take();
+    const { stamps, memo } = this.entries;
+    const stamp = await stamps.take();
     await this.entries.tags.raise(tags, stamp, isSoft);
+    memo.forget();
   }
 
   private inTurn<R>(step: () => Promise<R>): Promise<R> {

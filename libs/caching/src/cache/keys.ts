@@ -11,7 +11,7 @@ const DIGEST_LENGTH = 32;
  * What stands between the head of a digested key and its digest. It is escaped everywhere else, so no short key can be
  * spelled like a digested one.
  */
-const DIGEST_MARK = '~';
+export const DIGEST_MARK = '~';
 
 /** What a key is for. Part of it, so that the layers never meet. */
 export type KeyKind = 'value' | 'page' | 'fragment' | 'lock';
@@ -76,6 +76,14 @@ export function boundedKey(fullKey: string): string {
 /** Escapes the last part of a key. A colon stays, so that `user:42` reads as such in the backend. */
 export function escapeKey(key: string): string {
   return UNSAFE.test(key) ? key.replace(UNSAFE_ALL, escapeCharacter) : key;
+}
+
+/** The key that {@link escapeKey} has escaped. */
+export function unescapeKey(escaped: string): string {
+  if (!escaped.includes('%')) return escaped;
+  return escaped.replace(/(?:%[0-9A-F]{2})+|%u[0-9A-F]{4}/g, (run) =>
+    run.startsWith('%u') ? String.fromCharCode(parseInt(run.slice(2), 16)) : decodeURIComponent(run),
+  );
 }
 
 /** Escapes a part of a key that another part follows. */

@@ -103,14 +103,19 @@ export class Loader {
     return Promise.all(served);
   }
 
+  /** Whether the lease with this token is that of a flight of this process. */
+  holds(address: FlightAddress, token: string): boolean {
+    return this.flights.get(flightId(address))?.token === token;
+  }
+
   /** Lets nobody join the flight of a key from now on: the key was written. */
-  detach(address: Pick<Address<unknown>, 'codec' | 'segments' | 'version'>): void {
+  detach(address: FlightAddress): void {
     if (this.flights.size === 0) return;
     this.flights.delete(flightId(address));
   }
 
   /** Forgets a failure of the key, because it was written. */
-  forgetError(address: Address<unknown>): void {
+  forgetError(address: FlightAddress): void {
     this.errors.forget(flightId(address));
   }
 
@@ -140,7 +145,7 @@ export class Loader {
         counters.hits += 1;
         return { content: contentOf(sight), state: 'hit', source: sourceOf(sight) };
       }
-      const stale = sight?.freshness === 'stale' ? staleOf(sight) : undefined;
+      const stale = sight?.freshness === 'stale' ? sourceOf(sight) : undefined;
       if (stale !== undefined) caller?.offer(this.served(stale));
       if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>)) {
         counters.stale += 1;
@@ -277,11 +282,14 @@ export class Loader {
   }
 }
 
-function flightId({
-  codec,
-  segments,
-  version,
-}: Pick<Address<unknown>, 'codec' | 'segments' | 'version'>): string {
+/** What names a flight, whatever it carries. */
+interface FlightAddress {
+  readonly codec: Pick<Address<unknown>['codec'], 'kind'>;
+  readonly segments: string;
+  readonly version: number;
+}
+
+function flightId({ codec, segments, version }: FlightAddress): string {
   return `${version}:${codec.kind}:${segments}`;
 }
 
@@ -290,9 +298,5 @@ function contentOf<T>({ held }: Sight<T>): T | number | undefined {
 }
 
 function sourceOf<T>({ held }: Sight<T>): Entry<T> | undefined {
-  return typeof held === 'object' ? held : undefined;
-}
-
-function staleOf<T>({ held }: Sight<T>): Entry<T> | undefined {
   return typeof held === 'object' ? held : undefined;
 }

@@ -28,6 +28,7 @@ export class Writes<T> {
     private readonly entries: Entries,
     private readonly policy: FailurePolicy,
     private readonly loader: Loader,
+    private readonly willChange: () => void = () => undefined,
   ) {
     this.unread = { ...codec, decode: () => undefined as T };
   }
@@ -169,6 +170,7 @@ export class Writes<T> {
   /** The key is about to be written: whoever asks from now on must not share a load that began before. */
   private changed(segments: string, version: number): void {
     const address = this.address(segments, version);
+    this.willChange();
     this.loader.detach(address);
     this.loader.forgetError(address);
   }

@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import type { Payload } from '../backends/cache-backend.js';
+import type { Clock } from '../clock.js';
+import { CachingError, LockTimeoutError } from '../errors.js';
+import type { Engine } from './engine.js';
+import type { EntryCodec } from './payloads.js';
+
+/** How a lock is asked for, in milliseconds. */
+export interface LockTerms {
+  readonly ttlMs: number;
+  readonly waitMs: number;
+}
+
+/** What a lock entry says: whose it is, and the fencing token. */
+interface Holder {
+  readonly owner: string;
+  readonly token: number;
+}
+
+const LOCK_VERSION = 1;
+/** How often a waiting caller looks, in milliseconds: at first, and at most. */
+const FIRST_POLL_MS = 10;
+const LAST_POLL_MS = 200;
+/** How long the last fencing token of a name is remembered after its last lock. Afterwards the clock alone keeps order. */
+const TOKEN_LIFE_MS = 30 * 86_400_000;
+
+const lockCodec: EntryCodec<Holder> = {
+  kind: 'lock',
+  encode: (holder) => ({ codec: 1, body: Buffer.from(JSON.stringify(holder)) }),
+  decode: (_codec, body) => JSON.parse(Buffer.from(body).toString()) as Holder,
+};
+
+/** A lock that this process holds. */
+export class Lock implements AsyncDisposable {
+  private readonly controller = new AbortController();
+  private isOver = false;
+
+  /** @internal Made by `CacheService.lock`. */
+  constructor(
+    /** Grows with every lock of the name: whoever writes under a lock can refuse a smaller token than it has seen. */
+    readonly token: number,
+    private readonly ttlMs: number,
+    private readonly place: LockPlace,
+    private payload: Payload,
+  ) {}
+
+  /** Aborted when the lock is found lost: it has expired, or the cache was cleared. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Holds the lock for as long again, counted from now; answers whether it was still held. */
+  async extend(ttlMs: number = this.ttlMs): Promise<boolean> {
+    if (this.isOver) return false;
+    const isHeld = await this.place.replace(this.payload, this.payload, ttlMs);
+    if (!isHeld) this.lose();
+    return isHeld;
+  }
+
+  /** Gives the lock back; answers whether it was still held. */
+  async release(): Promise<boolean> {
+    if (this.isOver) return false;
+    this.isOver = true;
+    return this.place.remove(this.payload);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  private lose(): void {
+    this.isOver = true;
+    this.controller.abort(new DOMException('The lock was lost.', 'AbortError'));
+  }
+}
+
+/** Where the lock of one name is: two keys of the cache, one for the holder and one for the last token. */
+class LockPlace {
+  constructor(
+    private readonly engine: Engine,
+    private readonly segments: string,
+  ) {}
+
+  /** Takes the lock if it is free. */
+  async take(ttlMs: number): Promise<Lock | undefined> {
+    const { entries, policy } = this.engine;
+    return policy.demand('lock', async () => {
+      const [held, last] = await entries.lookAtAll(
+        [this.address(this.segments), this.address(this.tokenKey)],
+        [],
+      );
+      if (held === undefined || last === undefined || held.held !== undefined) return undefined;
+      const previous = typeof last.held === 'number' ? last.held : 0;
+      const token = Math.max(previous + 1, entries.clock.micros());
+      const { fullKey, key } = held.pair;
+      const value = { owner: randomUUID(), token };
+      const entry = { value, size: 0, createdAt: entries.now(), loadMs: 0, fullKey, guard: undefined };
+      const payload = entries.payloads.of(lockCodec, entry);
+      const isOurs = await (held.payload === undefined
+        ? entries.backend.add(key, payload, ttlMs)
+        : entries.backend.compareAndSet(key, held.payload, payload, ttlMs));
+      if (!isOurs) return undefined;
+      await entries.backend.set(last.pair.key, token, TOKEN_LIFE_MS);
+      return new Lock(token, ttlMs, this, payload);
+    });
+  }
+
+  /** Replaces what this process has put there. */
+  async replace(held: Payload, payload: Payload, ttlMs: number): Promise<boolean> {
+    return this.onKey((key) => this.engine.entries.backend.compareAndSet(key, held, payload, ttlMs));
+  }
+
+  async remove(held: Payload): Promise<boolean> {
+    return this.onKey((key) => this.engine.entries.backend.compareAndDelete(key, held));
+  }
+
+  private async onKey(change: (key: string) => boolean | PromiseLike<boolean>): Promise<boolean> {
+    const { entries, policy } = this.engine;
+    return policy.demand('lock', () =>
+      entries.onKey('lock', this.segments, LOCK_VERSION, ({ key }) => change(key)),
+    );
+  }
+
+  private get tokenKey(): string {
+    return `${this.segments}:token`;
+  }
+
+  private address(segments: string) {
+    return { codec: lockCodec, segments, version: LOCK_VERSION };
+  }
+}
+
+/** Mutual exclusion between everybody on a cache. */
+export class Locks {
+  private readonly clock: Clock;
+
+  constructor(private readonly engine: Engine) {
+    this.clock = engine.clock;
+  }
+
+  /** @throws LockTimeoutError if the lock is not free in time; BackendError */
+  async acquire(name: string, segments: string, { ttlMs, waitMs }: LockTerms): Promise<Lock> {
+    const place = new LockPlace(this.engine, segments);
+    const end = this.clock.monotonic() + waitMs;
+    for (let poll = FIRST_POLL_MS; ; poll = Math.min(2 * poll, LAST_POLL_MS)) {
+      const lock = await place.take(ttlMs);
+      if (lock !== undefined) return lock;
+      const left = end - this.clock.monotonic();
+      if (left <= 0) throw new LockTimeoutError(name, waitMs);
+      await this.pause(Math.min(left, poll * (1 - this.engine.random() / 2)));
+    }
+  }
+
+  /** Runs a function under a lock, which is kept as long as it runs and given back afterwards. */
+  async runExclusive<R>(
+    name: string,
+    segments: string,
+    terms: LockTerms,
+    run: (lock: Lock) => R | Promise<R>,
+  ): Promise<R> {
+    const lock = await this.acquire(name, segments, terms);
+    const stop = this.keep(lock, terms.ttlMs);
+    try {
+      return await run(lock);
+    } finally {
+      stop();
+      // What the function has done is done, whether the lock can be given back or expires.
+      await this.engine.policy.forgive('lock', async () => void (await lock.release()));
+    }
+  }
+
+  private keep(lock: Lock, ttlMs: number): () => void {
+    let isStopped = false;
+    const extendLater = (): (() => void) =>
+      this.clock.after(ttlMs / 3, () => {
+        const extended = lock.extend(ttlMs).catch((error: unknown) => {
+          // A failing backend is asked again: the lock may still be ours.
+          if (error instanceof CachingError) return true;
+          throw error;
+        });
+        void extended.then((isHeld) => {
+          if (isHeld && !isStopped) cancel = extendLater();
+        });
+      });
+    let cancel = extendLater();
+    return () => {
+      isStopped = true;
+      cancel();
+    };
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.after(ms, resolve));
+  }
+}

@@ -1,0 +1,43 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** The most reads that are remembered of one request. */
+const MAX_READS = 1000;
+
+/** What one request has read so far, of each cache that asks for it. */
+type Memo = Map<object, Map<string, unknown>>;
+
+const current = new AsyncLocalStorage<Memo>();
+
+/**
+ * Runs something as one request: caches with `requestMemo` ask their backend once for a key that is read twice meanwhile.
+ * The module does so for every HTTP request; call it yourself around a message or a job.
+ */
+export function withRequestMemo<R>(run: () => R): R {
+  return current.run(new Map(), run);
+}
+
+/** The reads of one cache that the request under way has made. */
+export class RequestMemo {
+  /** What was read before in this request, or what the read answers now. */
+  read<T>(name: string, read: () => T): T {
+    const reads = this.reads();
+    if (reads === undefined) return read();
+    if (reads.has(name)) return reads.get(name) as T;
+    const answer = read();
+    if (reads.size < MAX_READS) reads.set(name, answer);
+    return answer;
+  }
+
+  /** Forgets what was read: the request has changed something itself. */
+  forget(): void {
+    current.getStore()?.delete(this);
+  }
+
+  private reads(): Map<string, unknown> | undefined {
+    const memo = current.getStore();
+    if (memo === undefined) return undefined;
+    let reads = memo.get(this);
+    if (reads === undefined) memo.set(this, (reads = new Map<string, unknown>()));
+    return reads;
+  }
+}
