@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { accessWarning, type DeclaredReads, judgeAccess } from '../../libs/caching/src/page/access-policy.js';
+import { AccessWarnings } from '../../libs/caching/src/page/access-warnings.js';
 import type { AccessReport } from '../../libs/caching/src/page/read-log.js';
 
 const NONE = { identity: [], headers: [] };
@@ -113,5 +114,21 @@ describe('accessWarning', () => {
     const warning = accessWarning('A.b', ['user', 'authorization', 'x-late'], ['x-late']);
     expect(warning.split('`user: (request) => id`')).toHaveLength(2);
     expect(warning).toContain("`@VaryOn('x-late')`");
+  });
+});
+
+describe('AccessWarnings', () => {
+  it('tells about a route once, and nothing if there is nothing to do', () => {
+    const told: string[] = [];
+    const warnings = new AccessWarnings((message) => told.push(message));
+    warnings.reads('A.conditional', [], report({}));
+    warnings.reads('A.b', ['user'], report({ identity: ['user'] }));
+    warnings.reads('A.b', ['session'], report({ identity: ['session'] }));
+    warnings.requestScope('A.b');
+    warnings.reads('A.c', ['x-late'], report({}, { headers: ['x-late'] }));
+    warnings.requestScope('A.d');
+    expect(told.map((message) => message.split(' ', 1)[0])).toEqual(['A.b', 'A.c', 'A.d']);
+    expect(told[1]).toContain("`@VaryOn('x-late')`");
+    expect(told[2]).toContain('`shared: true`');
   });
 });

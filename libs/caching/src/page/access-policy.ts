@@ -76,6 +76,15 @@ export function accessWarning(
   );
 }
 
+/** The warning for a route of a request-scoped controller that declares nothing. */
+export function requestScopeWarning(route: string): string {
+  return (
+    `${route} is not cached: its controller, or something that it uses, is made for each request, and what that reads of ` +
+    'the request goes unseen. Make them singletons, or declare what the page depends on: ' +
+    '`user`, `varyOn`, or `shared: true` if it is the same for everybody.'
+  );
+}
+
 function remedy(name: string, lateHeaders: readonly string[]): string {
   if (lateHeaders.includes(name))
     return `name the header with \`@VaryOn('${name}')\`, since it is read after the head is out`;

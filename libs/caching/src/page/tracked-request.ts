@@ -29,8 +29,10 @@ const LOCALS = ['csrfToken', 'csrf', '_csrf', 'nonce', 'cspNonce', 'user', 'curr
 const LANGUAGE = ['i18nContext', 'i18nLang', 'i18nService'];
 
 const COOKIES = ['cookies', 'signedCookies'];
-/** Own values of a Node request that have a stand-in. */
-const STAND_INS = new Set(['socket', 'client', 'rawHeaders', ...COOKIES]);
+const SOCKETS = ['socket', 'client'];
+const RAW_HEADERS = ['rawHeaders'];
+/** Own values that have a stand-in. */
+const STAND_INS = new Set([...COOKIES, ...SOCKETS, ...RAW_HEADERS]);
 
 /** The watch over a request, and over what its response holds for templates. */
 export class RequestWatch {
@@ -66,19 +68,13 @@ export class RequestWatch {
     for (const name of addedBy(request)) {
       if (!FIXED_NAMES.has(name) && !STAND_INS.has(name)) this.note(request, name);
     }
-    for (const name of HEADER_NAMES) {
-      if (Object.hasOwn(request, name))
-        this.replace(request, name, (value) => watchHeaders(value, log, options));
-    }
-    for (const name of COOKIES) {
-      if (Object.hasOwn(request, name))
-        this.replace(request, name, (value) => watchCookies(value, log, options.cookies));
-    }
-    for (const name of ['socket', 'client']) {
-      if (Object.hasOwn(request, name)) this.replace(request, name, (value) => watchSocket(value, log));
-    }
-    if (Object.hasOwn(request, 'rawHeaders'))
-      this.replace(request, 'rawHeaders', (value) => watchRawHeaders(value, log));
+    const standIn = (names: readonly string[], watch: (value: object) => object): void => {
+      for (const name of names) if (Object.hasOwn(request, name)) this.replace(request, name, watch);
+    };
+    standIn(HEADER_NAMES, (value) => watchHeaders(value, log, options));
+    standIn(COOKIES, (value) => watchCookies(value, log, options.cookies));
+    standIn(SOCKETS, (value) => watchSocket(value, log));
+    standIn(RAW_HEADERS, (value) => watchRawHeaders(value, log));
   }
 
   private face(options: WatchedHeadersOptions): Face {
@@ -112,7 +108,10 @@ export class RequestWatch {
 
   /** Lets reads of an object itself pass, and watches what is read of it. */
   private replace(request: object, name: string, watch: (value: object) => object): void {
-    const value: unknown = Reflect.get(request, name);
+    const own = Reflect.getOwnPropertyDescriptor(request, name);
+    // Parsed when it is asked for.
+    if (own?.get !== undefined) return this.note(request, name);
+    const value: unknown = own?.value;
     if (typeof value !== 'object' || value === null) return;
     if (
       !this.properties.replace(
