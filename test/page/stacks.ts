@@ -167,6 +167,8 @@ export const STACKS: readonly Stack[] = [
     metadata: {
       imports: [
         LoggerModule.forRoot({
+          // On Fastify its own default, `{/*splat}`, matches no path.
+          forRoutes: ['*splat'],
           pinoHttp: [
             {
               customProps: (request) => ({
