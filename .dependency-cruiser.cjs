@@ -15,7 +15,7 @@ const CLIENTS = {
 /** Files that compute and know nothing of Nest. */
 const PURE = [
   'cache/(keys|codec|snapshot|frame)',
-  'page/(page-key|page-policy|cache-control|conditional|vary)',
+  'page/(access-policy|read-log|page-key|page-policy|cache-control|conditional|vary)',
   'fragment/fragment-key',
 ].join('|');
 
