@@ -124,7 +124,7 @@ export class Entries {
     const { shared } = this.backend.capabilities;
     const unknown = shared ? tags.filter((tag) => this.memo.find(tag) === undefined) : NO_TAGS;
     for (let isRepeated = false; ; isRepeated = true) {
-      if (this.stamps.current === undefined) await this.stamps.load();
+      const { epoch } = this.stamps.current ?? (await this.stamps.load());
       const pairs = addresses.map(({ codec, segments, version }) =>
         this.finalKeys.of(codec.kind, segments, version),
       );
@@ -135,7 +135,7 @@ export class Entries {
       const isControlAsked = shared && !this.memo.knowsControl;
       if (isControlAsked) asked.push(this.keys.controlKey);
       const payloads = await this.backend.getMany(asked);
-      if (isControlAsked && !this.accept(payloads.pop())) {
+      if (isControlAsked && !this.isStill(epoch, payloads.pop())) {
         if (!isRepeated) continue;
         // A cache that is cleared all the time is empty.
         payloads.length = 0;
@@ -202,9 +202,9 @@ export class Entries {
   /** Runs an operation on keys of the current epoch, and once more if the epoch had moved meanwhile. */
   async onEpoch<T>(operation: () => Awaitable<T>): Promise<T> {
     if (!this.backend.capabilities.shared) return operation();
-    if (this.stamps.current === undefined) await this.stamps.load();
+    const { epoch } = this.stamps.current ?? (await this.stamps.load());
     const [record, answer] = await Promise.all([this.backend.get(this.keys.controlKey), operation()]);
-    if (this.stamps.accept(record)) return answer;
+    if (this.isStill(epoch, record)) return answer;
     if (this.stamps.current === undefined) await this.stamps.load();
     return operation();
   }
@@ -232,10 +232,12 @@ export class Entries {
     return sight?.freshness === 'fresh' ? sight.held : undefined;
   }
 
-  private accept(record: Payload | undefined): boolean {
-    const isCurrent = this.stamps.accept(record);
-    if (isCurrent) this.memo.sawControl();
-    return isCurrent;
+  /** Takes over the control record; answers whether an operation on keys of this epoch was on the current one. */
+  private isStill(epoch: number, record: Payload | undefined): boolean {
+    const isAccepted = this.stamps.accept(record);
+    if (isAccepted) this.memo.sawControl();
+    // Another operation may have learned of a new epoch while this one was on its way.
+    return isAccepted && this.stamps.current?.epoch === epoch;
   }
 
   /** Whether what lay under a key was present. */

@@ -12,6 +12,11 @@ export interface Landing<T> {
   readonly createdAt: number;
   /** From this stamp on, callers must not be given it: an invalidation came during the load. */
   readonly outdatedFrom: number | undefined;
+  /**
+   * When it was last compared with what lies in the store, in the loader's order: it says nothing to callers who looked
+   * later.
+   */
+  readonly seenAt: number;
   /** The versions of the tags that it depends on. */
   readonly tags: readonly TagVersion[];
   /** Milliseconds that it stays fresh, `null` for ever; 0 for what is not stored. */

@@ -4,9 +4,6 @@ import { changeOf } from './journal.js';
 
 /** What makes many entries absent at once, at constant cost: tags, and the epoch of the whole cache. */
 export class Invalidations {
-  /** The tags of one process are raised one call after another, so that processes and not callers compete for the stamp. */
-  private last: Promise<unknown> = Promise.resolve();
-
   constructor(
     private readonly entries: Entries,
     private readonly policy: FailurePolicy,
@@ -25,7 +22,7 @@ export class Invalidations {
         journal.remember(changeOf.tag(tag), { redo, size: tag.length, at });
       }
     };
-    const raise = () => this.inTurn(() => this.raise(tags, isSoft));
+    const raise = () => this.raise(tags, isSoft);
     await this.policy.write('invalidateTags', raise, undefined, missed);
     if (!journal.isEmpty) for (const tag of tags) journal.forget(changeOf.tag(tag));
   }
@@ -54,11 +51,5 @@ export class Invalidations {
     const stamp = await stamps.take();
     await this.entries.tags.raise(tags, stamp, isSoft);
     memo.forget();
-  }
-
-  private inTurn<R>(step: () => Promise<R>): Promise<R> {
-    const turn = this.last.then(step, step);
-    this.last = turn.catch(() => undefined);
-    return turn;
   }
 }

@@ -56,24 +56,29 @@ export class LoadRun {
     return new LoadTimeoutError(cache, timeoutMs);
   }
 
-  /** Loads under a lease, or waits for whoever has it. `begun` is called when the factory begins. */
+  /**
+   * Loads under a lease, or waits for whoever has it. `begun` is called when the factory begins; `order` tells when a look
+   * begins.
+   */
   async run<T>(
     flight: Flight<T>,
     plan: LoadPlan<T>,
     first: Sight<T> | undefined,
     begun: () => void,
+    order: () => number,
   ): Promise<Landing<T>> {
     let sight = first;
     for (let poll = FIRST_POLL_MS; sight !== undefined && this.entries.backend.capabilities.stores;) {
       const isHeld = leaseIn(sight, this.entries.now()) !== undefined;
       const taken = isHeld ? 'busy' : await this.takeLease(plan, sight);
       if (taken === 'unavailable') break;
-      if (taken !== 'busy') return this.runLeased(flight, plan, taken.lease, taken.tags, begun);
+      if (taken !== 'busy') return this.runLeased(flight, plan, taken, begun, order);
       plan.standsBack?.();
       await this.pause(poll);
       poll = Math.min(2 * poll, LAST_POLL_MS);
+      const seenAt = order();
       sight = await this.policy.read<Sight<T> | undefined>('get', () => this.lookAgain(plan), undefined);
-      if (sight?.freshness === 'fresh') return landingOf(sight);
+      if (sight?.freshness === 'fresh') return landingOf(sight, seenAt);
       // Whoever has given up on this flight has begun another.
       if (flight.isOver) return NOTHING;
     }
@@ -101,9 +106,9 @@ export class LoadRun {
   private async runLeased<T>(
     flight: Flight<T>,
     plan: LoadPlan<T>,
-    lease: HeldLease<T>,
-    tags: TagDependencies,
+    { lease, tags }: { readonly lease: HeldLease<T>; readonly tags: TagDependencies },
     begun: () => void,
+    order: () => number,
   ): Promise<Landing<T>> {
     flight.token = lease.token;
     const stopRenewing = this.leases.keepRenewed(lease, this.clock);
@@ -118,7 +123,7 @@ export class LoadRun {
       const startedAt = this.clock.monotonic();
       const { made, life } = await this.make(flight, plan, tags);
       const loadMs = Math.round(this.clock.monotonic() - startedAt);
-      return await this.keep(flight, plan, lease, tags, made, life, loadMs);
+      return await this.keep(flight, plan, lease, tags, { made, life, loadMs }, order);
     } catch (error) {
       plan.standsBack?.();
       if (!signal.aborted) await this.leases.release(lease, this.afterFailure(lease.stale));
@@ -183,20 +188,25 @@ export class LoadRun {
     plan: LoadPlan<T>,
     lease: HeldLease<T>,
     tags: TagDependencies,
-    made: Made<T> | undefined,
-    life: Life,
-    loadMs: number,
+    {
+      made,
+      life,
+      loadMs,
+    }: { readonly made: Made<T> | undefined; readonly life: Life; readonly loadMs: number },
+    order: () => number,
   ): Promise<Landing<T>> {
     const landing = { ...NOTHING, content: made?.value, createdAt: lease.createdAt };
     if (made === undefined || (life.ttlMs !== null && life.ttlMs <= 0)) {
       await this.leases.release(lease);
       return landing;
     }
+    // Until the tags have been compared, whoever came after another invalidation had better not have it.
     const kept = {
       outcome: 'failed' as Outcome,
       versions: NO_VERSIONS,
-      outdatedFrom: undefined as number | undefined,
+      outdatedFrom: tags.doubtFrom as number | undefined,
     };
+    const seenAt = order();
     const store = async (): Promise<void> => {
       Object.assign(kept, await tags.settle());
       const isOutdated = kept.outdatedFrom !== undefined || flight.isOver || lease.isLost;
@@ -206,7 +216,7 @@ export class LoadRun {
     if (kept.outcome === 'fenced') this.entries.counters.fenced += 1;
     if (kept.outcome !== 'stored') await this.leases.release(lease);
     const { versions, outdatedFrom, outcome } = kept;
-    return { ...landing, outdatedFrom, tags: versions, ttlMs: outcome === 'stored' ? life.ttlMs : 0 };
+    return { ...landing, outdatedFrom, seenAt, tags: versions, ttlMs: outcome === 'stored' ? life.ttlMs : 0 };
   }
 
   private async store<T>(
@@ -265,12 +275,13 @@ const NOTHING = {
   content: undefined,
   createdAt: 0,
   outdatedFrom: undefined,
+  seenAt: Infinity,
   tags: NO_VERSIONS,
   ttlMs: 0,
 };
 
-function landingOf<T>({ held }: Sight<T>): Landing<T> {
-  return typeof held === 'object'
-    ? { ...NOTHING, content: held.value, createdAt: held.createdAt, tags: held.guard?.tags ?? NO_VERSIONS }
-    : { ...NOTHING, content: held };
+function landingOf<T>({ held }: Sight<T>, seenAt: number): Landing<T> {
+  if (typeof held !== 'object') return { ...NOTHING, content: held, seenAt };
+  const tags = held.guard?.tags ?? NO_VERSIONS;
+  return { ...NOTHING, content: held.value, createdAt: held.createdAt, tags, seenAt };
 }

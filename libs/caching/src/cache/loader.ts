@@ -159,7 +159,7 @@ export class Loader {
         if (flight === undefined) continue;
         const landing = await this.await(flight, request, caller);
         const isOutdated = landing.outdatedFrom !== undefined && (sight?.stamp ?? 0) >= landing.outdatedFrom;
-        if (isOutdated && turn < MAX_TURNS) continue;
+        if ((isOutdated || order > landing.seenAt) && turn < MAX_TURNS) continue;
         return { content: landing.content, state: 'loaded', source: landing };
       } catch (error) {
         return this.fallBack(stale, error);
@@ -220,9 +220,13 @@ export class Loader {
     return this.start(request, sight, false);
   }
 
-  /** Whether nothing has been invalidated since the flight's load began, as far as the look can tell. */
+  /**
+   * Whether nothing has been invalidated since the flight's load began, as far as the look can tell. Whoever could not look
+   * takes what there is.
+   */
   private isJoinable<T>(flight: Flight<T>, sight: Sight<T> | undefined): boolean {
-    if (flight.loadingSince === undefined || flight.token === undefined || sight === undefined) return true;
+    if (flight.loadingSince === undefined || sight === undefined) return true;
+    if (flight.token === undefined) return !this.entries.backend.capabilities.stores;
     return leaseIn(sight, -Infinity)?.token === flight.token;
   }
 
@@ -238,7 +242,7 @@ export class Loader {
     );
     const begun = (): void => void (flight.loadingSince = this.sequence += 1);
     void this.loadRun
-      .run(flight, request, sight, begun)
+      .run(flight, request, sight, begun, () => (this.sequence += 1))
       .then(
         (landing) => flight.land(landing),
         (error: unknown) => {

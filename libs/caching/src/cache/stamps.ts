@@ -12,6 +12,8 @@ export interface ControlRecord {
 }
 
 const RECORD_BYTES = 16;
+/** A look that has not ended after so many milliseconds may never end. */
+const SHARED_LOOK_MS = 100;
 /** So often a change is tried again when others were faster. */
 const MAX_ATTEMPTS = 100;
 
@@ -29,7 +31,7 @@ export class Stamps {
   private control: ControlRecord | undefined;
   private record: Payload | undefined;
   private highest = 0;
-  private loading: Promise<ControlRecord> | undefined;
+  private loading: { readonly record: Promise<ControlRecord>; readonly since: number } | undefined;
 
   constructor(
     private readonly backend: CompleteBackend,
@@ -59,9 +61,17 @@ export class Stamps {
     return isCurrent;
   }
 
-  /** Looks the record up, and makes one if there is none. */
+  /** Looks the record up, and makes one if there is none. Callers share a look, unless the store is slow to answer it. */
   load(): Promise<ControlRecord> {
-    return (this.loading ??= this.lookUp().finally(() => (this.loading = undefined)));
+    const now = this.clock.local.monotonic();
+    if (this.loading !== undefined && now - this.loading.since < SHARED_LOOK_MS) return this.loading.record;
+    const look = { record: this.lookUp(), since: now };
+    const forget = (): void => {
+      if (this.loading === look) this.loading = undefined;
+    };
+    look.record.then(forget, forget);
+    this.loading = look;
+    return look.record;
   }
 
   /** The next stamp, which is above every one before it. */
@@ -83,10 +93,12 @@ export class Stamps {
     change: (stamp: number, control: ControlRecord) => ControlRecord,
   ): Promise<ControlRecord> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const control = this.control ?? (await this.load());
+      if (this.control === undefined) await this.load();
+      // Both as they are now: what was loaded may have been overtaken on the way.
+      const { control, record: held } = this;
+      if (control === undefined) continue;
       const changed = change(this.next(control.stamp), control);
       if (!this.backend.capabilities.shared) return (this.control = changed);
-      const held = this.record;
       const payload = encodeRecord(changed);
       if (
         held !== undefined &&

@@ -12,7 +12,6 @@ export class StoreClock {
   /** What the store's clock is ahead of our monotonic one, in milliseconds; `undefined`: go by the wall clock. */
   private ahead: number | undefined;
   private measuredAt = -Infinity;
-  private measuring: Promise<void> | undefined;
 
   constructor(
     private readonly backend: CompleteBackend,
@@ -35,7 +34,9 @@ export class StoreClock {
   measure(): Promise<void> | undefined {
     if (this.backend.time === undefined || !this.backend.capabilities.shared) return undefined;
     if (this.local.monotonic() - this.measuredAt < MEASURE_INTERVAL_MS) return undefined;
-    return (this.measuring ??= this.look().finally(() => (this.measuring = undefined)));
+    // The next look is due after a while even if this one never ends.
+    this.measuredAt = this.local.monotonic();
+    return this.look();
   }
 
   private async look(): Promise<void> {
@@ -44,7 +45,6 @@ export class StoreClock {
       const time = await this.backend.time?.();
       const answered = this.local.monotonic();
       if (time !== undefined) this.ahead = time - (asked + answered) / 2;
-      this.measuredAt = answered;
     } catch {
       // The store fails; whoever needs it for more than its clock says so.
     }

@@ -4,7 +4,10 @@ import type { TagVersion } from './tags.js';
 /** The tags that a result depends on, and whether it may be stored. */
 export interface TagVerdict {
   readonly versions: readonly TagVersion[];
-  /** The stamp of the invalidation that came during the load, if one did. */
+  /**
+   * If an invalidation came during the load: the stamp from which on callers must not have the result. Records tell the
+   * last invalidation and not the first, so that is the first stamp after the load began.
+   */
   readonly outdatedFrom: number | undefined;
 }
 
@@ -22,6 +25,11 @@ export class TagDependencies {
     private readonly stamp: number,
     readonly known: readonly TagVersion[],
   ) {}
+
+  /** The first stamp of which the load cannot know. */
+  get doubtFrom(): number {
+    return this.stamp + 1;
+  }
 
   learn(tags: readonly string[]): void {
     for (const tag of tags) this.learned.add(tag);
@@ -45,22 +53,19 @@ export class TagDependencies {
 
     const { stamp, recordOf } = await this.entries.readTags([...fixed.keys(), ...late]);
     const versions = [...fixed.values()];
-    let outdatedFrom: number | undefined;
-    const refuse = (from: number): void => void (outdatedFrom = Math.max(outdatedFrom ?? 0, from));
-    for (const { tag, hard, soft } of versions) {
+    let isOutdated = versions.some(({ tag, hard, soft }) => {
       const record = recordOf(tag);
-      if (record?.hard !== hard || record.soft !== soft)
-        refuse(record === undefined ? stamp : Math.max(record.hard, record.soft));
-    }
+      return record?.hard !== hard || record.soft !== soft;
+    });
     const missing = late.filter((tag) => recordOf(tag) === undefined);
     const created = missing.length === 0 ? [] : await this.entries.tags.create(missing, stamp);
     for (const tag of late) {
       const record = recordOf(tag) ?? created[missing.indexOf(tag)];
       if (record === undefined) continue;
       const { hard, soft } = record;
-      if (Math.max(hard, soft) > this.stamp) refuse(Math.max(hard, soft));
+      isOutdated ||= Math.max(hard, soft) > this.stamp;
       versions.push({ tag, hard, soft });
     }
-    return { versions, outdatedFrom };
+    return { versions, outdatedFrom: isOutdated ? this.doubtFrom : undefined };
   }
 }
