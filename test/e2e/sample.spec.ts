@@ -35,6 +35,15 @@ describe('the sample', () => {
     expect(new Set(seen)).toEqual(new Set([1]));
   });
 
+  it.each(PLATFORMS)('answers what is under way at a SIGTERM and then ends, on %s', async (platform) => {
+    const { fetch, stop } = await start({ PLATFORM: platform });
+    const answers = [fetch('/slow-api'), fetch('/slow-api/page')];
+    await fetch('/nowhere');
+    const ended = stop();
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+    await ended;
+  });
+
   it('is reachable when the URL of its cache is a list of servers', async () => {
     const { guide } = await start({ CACHE_URL: 'memcached://127.0.0.1:1,127.0.0.1:2' });
     expect(guide).toContain('cache in memcached');
