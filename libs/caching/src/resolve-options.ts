@@ -34,7 +34,8 @@ const count = (least: number, most: number) =>
   z.number(`use a whole number from ${least} to ${most}`).int().min(least).max(most);
 const name = (most: number) =>
   z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
-const given = z.custom<object>((value) => typeof value === 'object' && value !== null, 'use an object');
+/** Functions too: a Knex instance is one. */
+const given = z.custom<object>((value) => Object(value) === value, 'use an object');
 
 const COMMON = {
   ttl: ttl.default('15m'),
