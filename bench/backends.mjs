@@ -23,7 +23,7 @@ export async function benchBackends({ redisUrl, isWanted }) {
       if (isWanted('each')) {
         const memcached = await started('memcached');
         const urls = { PostgreSQL: postgresUrl, MariaDB: mysqlUrl, memcached, Redis: redisUrl };
-        await benchEach({ urls, rounds: 7 });
+        await benchEach({ urls, rounds: 25 });
       }
     }
   } finally {
