@@ -10,7 +10,7 @@ export async function benchMemory({ runs }) {
     for (let run = 0; run < runs; run += 1) rows.push(rowOf(maxBytes, await measure(maxBytes)));
   }
   const sizes = ['maxBytes', 'entries kept', 'counted', 'heap', 'RSS', 'peak RSS'];
-  const pauses = ['longest set', 'longest set outside GC', 'longest turn', 'longest GC'];
+  const pauses = ['longest set outside GC, CPU', 'longest turn', 'longest GC'];
   table('Memory: 1,000,000 distinct keys with objects (MiB, ms)', [...sizes, ...pauses], rows);
 }
 
