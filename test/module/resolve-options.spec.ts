@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import knexFactory from 'knex';
 import { InvalidOptionsError } from 'nestjs-caching';
 import { resolveOptions } from '../../libs/caching/src/resolve-options.js';
 
@@ -42,6 +43,14 @@ describe('resolveOptions', () => {
       breaker: { failures: 5, pauseMs: 1000 },
     });
     expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760 });
+  });
+
+  it('takes a Knex instance, which is a function', async () => {
+    const knex = knexFactory({ client: 'pg' });
+    const { caches } = resolveOptions({ backend: 'database', knex });
+    expect(caches.get('default')?.backend).toMatchObject({ name: 'database', options: { knex } });
+    expect(problemsOf({ backend: 'database', knex: 'pg' })).toContain('knex: use an object');
+    await knex.destroy();
   });
 
   it('never lets an explicit undefined beat a default, and leaves the caller’s object alone', () => {

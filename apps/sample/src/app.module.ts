@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CachingModule } from 'nestjs-caching';
+import { ConnectionCloser } from './connection-closer.js';
 import { SETTINGS, type Settings } from './settings.js';
 import { SlowApiController } from './slow-api.controller.js';
 import { SlowClassController } from './slow-class.controller.js';
@@ -10,9 +11,10 @@ export class AppModule {
   static with(settings: Settings): DynamicModule {
     return {
       module: AppModule,
-      imports: [CachingModule.forRoot({ url: settings.cacheUrl, keyPrefix: 'sample' })],
+      // While the cache is away, each request is slow and right.
+      imports: [CachingModule.forRoot({ url: settings.cacheUrl, keyPrefix: 'sample', onError: 'ignore' })],
       controllers: [SlowApiController, SlowClassController],
-      providers: [{ provide: SETTINGS, useValue: settings }, Upstream],
+      providers: [{ provide: SETTINGS, useValue: settings }, Upstream, ConnectionCloser],
     };
   }
 }

@@ -13,7 +13,7 @@ async function create(settings: Settings): Promise<INestApplication> {
 
 function guide({ port, platform, cacheUrl, upstreamDelay }: Settings): string {
   const base = `http://localhost:${port}`;
-  const backend = new URL(cacheUrl).protocol.slice(0, -1);
+  const backend = cacheUrl.slice(0, cacheUrl.indexOf(':'));
   return `
 nestjs-caching sample on ${platform}, cache in ${backend}; the upstream takes ${upstreamDelay} ms
 
