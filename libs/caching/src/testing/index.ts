@@ -9,3 +9,7 @@ export type {
 export { FakeClock } from './fake-clock.js';
 export { FailingBackend } from './failing-backend.js';
 export type { FailingOperation, FailureOptions, FaultOptions } from './failing-backend.js';
+export { describeOutage } from './outage.js';
+export type { OutageOptions, OutageServer } from './outage/subject.js';
+export { TcpProxy } from './tcp-proxy.js';
+export type { ServerAddress } from './tcp-proxy.js';
