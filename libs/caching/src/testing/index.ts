@@ -13,3 +13,5 @@ export { describeOutage } from './outage.js';
 export type { OutageOptions, OutageServer } from './outage/subject.js';
 export { TcpProxy } from './tcp-proxy.js';
 export type { ServerAddress } from './tcp-proxy.js';
+export { describeHostileContent } from './hostile-content.js';
+export type { HostileContentOptions, HostileStorage } from './hostile/subject.js';

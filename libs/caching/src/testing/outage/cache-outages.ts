@@ -4,7 +4,7 @@ import type { CacheBackend } from '../../backends/cache-backend.js';
 import { BackendError } from '../../errors.js';
 import { atOnce, codeOf, range } from '../compliance/trial.js';
 import { openCache } from '../open-cache.js';
-import { linesOf } from './log.js';
+import { linesOf } from '../log.js';
 import { eventually, outcomeOf, reasonOf } from './operations.js';
 import { LIMIT_MS, type OutageSuite, type Scene } from './scene.js';
 
