@@ -54,6 +54,13 @@ describe('a package that is not installed', () => {
     }
   };
 
+  it('is not missed by migrations before they have an instance', async () => {
+    providePackages('knex');
+    jest.resetModules();
+    const { createCacheTableSql } = await import('nestjs-caching/database');
+    expect(createCacheTableSql('mysql')).toContain('CREATE TABLE');
+  });
+
   it.each([
     ['@keyv/redis', { url: 'redis://127.0.0.1:1' }],
     ['knex', { url: 'postgres://127.0.0.1:1/x' }],

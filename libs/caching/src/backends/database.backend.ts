@@ -20,7 +20,6 @@ import { PayloadLimit } from './database/payload-limit.js';
 import { statementsFor, type Statements } from './database/statements.js';
 import { parseTableName } from './database/table.js';
 
-export { createCacheTable, createCacheTableSql } from './database/cache-table.js';
 export type { KnexInstance } from './database/knex-instance.js';
 
 /** Fully resolved options of the database backend: exactly one of `url` and `knex`. */
