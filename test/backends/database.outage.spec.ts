@@ -18,7 +18,7 @@ function describeOutages(scheme: 'postgres' | 'mysql', service: () => Service): 
     return `${scheme}://${username}@${host}:${port}${pathname}`;
   };
 
-  describeOutage(`database on ${scheme}`, {
+  describeOutage('database', {
     server: service,
     open: ({ host, port }, limitMs) =>
       createBackend({

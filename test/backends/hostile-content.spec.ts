@@ -112,7 +112,7 @@ describeService(
   { own: true },
 );
 
-function describeDatabase(name: string, url: () => string): void {
+function describeDatabase(url: () => string): void {
   let knex: Knex;
   beforeAll(async () => {
     knex = await applicationKnex(url());
@@ -120,7 +120,7 @@ function describeDatabase(name: string, url: () => string): void {
   afterAll(() => knex.destroy());
   const row = (key: string) => knex('nestjs_cache').where({ cache_key: key });
 
-  describeHostileContent(`database on ${name}`, {
+  describeHostileContent('database', {
     create: async () => {
       const backend = createBackend({ url: url() });
       await backend.clear('');
@@ -141,7 +141,7 @@ function describeDatabase(name: string, url: () => string): void {
 describe('on sqlite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-caching-hostile-'));
   afterAll(() => rmSync(folder, { recursive: true }));
-  describeDatabase('sqlite', () => `sqlite://${folder}/cache.db`);
+  describeDatabase(() => `sqlite://${folder}/cache.db`);
 });
-describeService('postgres', (service) => describeDatabase('postgres', () => service().url));
-describeService('mariadb', (service) => describeDatabase('mariadb', () => service().url));
+describeService('postgres', (service) => describeDatabase(() => service().url));
+describeService('mariadb', (service) => describeDatabase(() => service().url));
