@@ -24,6 +24,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-caching$': '<rootDir>/libs/caching/src/index.ts',
     '^nestjs-caching/compat$': '<rootDir>/libs/caching/src/compat/index.ts',
+    '^nestjs-caching/database$': '<rootDir>/libs/caching/src/database.ts',
     '^nestjs-caching/testing$': '<rootDir>/libs/caching/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -1,15 +1,20 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
+import { suiteTable } from './suite-table.mjs';
+
 /**
- * Writes the last lines of a test run to the file TEST_CLOSING_LINES: the servers that the tests really ran against, by
- * the log that test/support/services.ts keeps in TEST_SERVICE_LOG, and one plain line of totals.
+ * Writes the last lines of a test run to the file TEST_CLOSING_LINES: what the suites of the backends came to, the servers
+ * that the tests really ran against, by the log that test/support/services.ts keeps in TEST_SERVICE_LOG, and one plain line
+ * of totals.
  */
 export default class ServiceReporter {
   onRunComplete(_contexts, results) {
     const file = process.env.TEST_CLOSING_LINES;
     if (file === undefined) return;
     const log = readLog(process.env.TEST_SERVICE_LOG);
-    writeFileSync(file, `${[...serviceLines(log, results.testResults), totals(results)].join('\n')}\n`);
+    const { testResults } = results;
+    const lines = [...suiteTable(testResults), ...serviceLines(log, testResults), totals(results)];
+    writeFileSync(file, `${lines.join('\n')}\n`);
   }
 }
 

@@ -7,9 +7,9 @@ import { describe, expect, it, beforeAll, afterAll, beforeEach, afterEach } from
 import type { Knex } from 'knex';
 import Database from 'libsql';
 
+import { createCacheTable, createCacheTableSql } from 'nestjs-caching/database';
+
 import {
-  createCacheTable,
-  createCacheTableSql,
   type DatabaseBackend,
   type DatabaseBackendOptions,
 } from '../../libs/caching/src/backends/database.backend.js';

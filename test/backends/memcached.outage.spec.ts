@@ -1,131 +1,39 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describeOutage } from 'nestjs-caching/testing';
 import { MemcachedBackend } from '../../libs/caching/src/backends/memcached.backend.js';
 import { systemClock } from '../../libs/caching/src/clock.js';
 import { describeService } from '../support/services.js';
 
-const unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
-beforeAll(() => void process.on('unhandledRejection', onUnhandled));
-afterAll(() => void process.off('unhandledRejection', onUnhandled));
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(unhandled.splice(0)).toEqual([]);
-});
-
-function backendOn(host: string, port: number): MemcachedBackend {
+function backendOn(host: string, port: number, limitMs = 300): MemcachedBackend {
   return new MemcachedBackend({
     servers: [`${host}:${port}`],
-    connectTimeoutMs: 300,
-    socketTimeoutMs: 200,
+    connectTimeoutMs: limitMs,
+    socketTimeoutMs: limitMs,
     maxItemBytes: 1_048_576,
     clock: systemClock,
   });
 }
 
-/** Every operation once, some of them in each other's way. */
-function everything(backend: MemcachedBackend): Promise<unknown>[] {
-  return [
-    backend.get('k'),
-    backend.getMany(['k', 'l']),
-    backend.set('k', 1, null),
-    backend.setMany([{ key: 'k', payload: Buffer.alloc(100_000), ttlMs: null }]),
-    backend.add('a', 1, null),
-    backend.delete('k'),
-    backend.deleteMany(['k', 'l']),
-    backend.ttl('k'),
-    backend.touch('k', null),
-    backend.increment('n', 1, 0, null),
-    backend.increment('n', 1, 0, null),
-    backend.increment('n', 1, 0, null),
-    backend.compareAndSet('k', 1, 2, null),
-    backend.compareAndDelete('k', 1),
-  ];
-}
-
-async function expectAllToReject(operations: Promise<unknown>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(operations);
-  expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'));
-}
-
-describeService('memcached', (service) => {
-  describe('an outage of memcached', () => {
-    let backend: MemcachedBackend;
-    beforeEach(() => {
-      backend = backendOn(service().host, service().port);
+describeService(
+  'memcached',
+  (service) => {
+    describeOutage('memcached', {
+      server: service,
+      open: ({ host, port }, limitMs) => backendOn(host, port, limitMs),
+      runner: { describe, it, expect, beforeEach, afterEach },
     });
-    afterEach(() => backend.close());
 
-    /** Stops the process, and waits until none of its threads answers any more. */
-    async function freeze(): Promise<void> {
-      service().freeze();
-      const probe = backendOn(service().host, service().port);
-      while (
-        await probe.get('k').then(
-          () => true,
-          () => false,
-        )
-      );
-      await probe.close();
-    }
-
-    it('at the start fails every operation until the server is there', async () => {
+    it('refuses a connection in its own words', async () => {
+      const backend = backendOn(service().host, service().port);
       await service().kill();
-      await expectAllToReject(everything(backend));
       await expect(backend.get('k')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-      await service().start();
-      await backend.set('k', 1, null);
-      expect(await backend.get('k')).toBe(1);
-    });
-
-    it('in mid-operation fails what is under way and nothing after the restart', async () => {
-      await backend.set('k', 1, null);
-      await freeze();
-      const underWay = everything(backend);
-      await Promise.all([service().kill(), expectAllToReject(underWay)]);
-      await expectAllToReject(everything(backend));
-      await service().start();
-      expect(await backend.get('k')).toBeUndefined();
-      expect(await backend.increment('n', 1, 0, null)).toBe(1);
-    });
-
-    it('while nobody asks is not noticed', async () => {
-      await backend.set('k', 1, null);
-      await service().kill();
-      await service().start();
-      const answer = await backend.get('k').catch(() => backend.get('k'));
-      expect(answer).toBeUndefined();
-    });
-
-    it('by freezing fails in time, and a thawed server works', async () => {
-      await backend.set('k', 1, null);
-      await freeze();
-      await expectAllToReject(everything(backend));
-      await expectAllToReject(everything(backend));
-      service().thaw();
-      await backend.set('k', 2, null);
-      expect(await backend.get('k')).toBe(2);
-    });
-
-    it('does not keep close() waiting', async () => {
-      await backend.set('k', 1, null);
-      await freeze();
-      const underWay = expectAllToReject(everything(backend));
       await backend.close();
-      await underWay;
-      await backend.close();
-      await expectAllToReject(everything(backend));
-      service().thaw();
     });
-
-    it('ends with close() while the connection is being made', async () => {
-      const underWay = expectAllToReject(everything(backend));
-      await backend.close();
-      await underWay;
-    });
-  });
-});
+  },
+  { own: true },
+);
 
 describe('a memcached server out of step', () => {
   let server: Server;

@@ -3,7 +3,7 @@ import { createCluster } from '@keyv/redis';
 import { RedisBackend, type RedisBackendOptions } from '../../libs/caching/src/backends/redis.backend.js';
 import { slotOf } from '../../libs/caching/src/backends/redis/slot.js';
 import { describeBackend } from '../../libs/caching/src/testing/index.js';
-import { skippedServices } from '../../scripts/services/index.mjs';
+import { describeWith } from '../support/services.js';
 import {
   type Cluster,
   connectPlain,
@@ -19,9 +19,7 @@ const runner = { describe, it, expect, beforeEach, afterEach };
 const START_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 60_000;
 
-const describeCluster = skippedServices().includes('redis') ? describe.skip : describe;
-
-describeCluster('on a redis cluster', () => {
+describeWith('redis')('on a redis cluster', () => {
   let cluster: Cluster;
   let plain: PlainClient[];
   const made: RedisBackend[] = [];

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createSentinel } from '@keyv/redis';
 import { RedisBackend, type RedisBackendOptions } from '../../libs/caching/src/backends/redis.backend.js';
 import { describeBackend } from '../../libs/caching/src/testing/index.js';
-import { skippedServices } from '../../scripts/services/index.mjs';
+import { describeWith } from '../support/services.js';
 import {
   connectPlain,
   eventually,
@@ -17,9 +17,7 @@ const runner = { describe, it, expect, beforeEach, afterEach };
 const START_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 60_000;
 
-const describeSentinel = skippedServices().includes('redis') ? describe.skip : describe;
-
-describeSentinel('behind redis sentinel', () => {
+describeWith('redis')('behind redis sentinel', () => {
   let servers: Sentinels;
   const made: RedisBackend[] = [];
 

@@ -2,34 +2,11 @@ import 'reflect-metadata';
 import { transform } from '@swc/core';
 import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as library from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
 import { openCache } from '../support/caches.js';
+import { example, load, read } from '../support/examples.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
-
-const ROOT = new URL('../../', import.meta.url).pathname;
-const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
-
-/** The code of the fenced block that is marked with a file name. */
-async function example(path: string, file: string): Promise<string> {
-  const match = new RegExp(`\`\`\`ts file=${file}\\n([^]*?)\`\`\``).exec(await read(path));
-  if (match?.[1] === undefined) throw new Error(`${path} has no example ${file}`);
-  return match[1];
-}
-
-/** Runs an example as a module of its own, beside this one, so that its imports are found. */
-async function load<T>(code: string): Promise<T> {
-  const folder = await mkdtemp(join(ROOT, 'test/docs/.example-'));
-  try {
-    const file = join(folder, 'example.ts');
-    await writeFile(file, code);
-    return (await import(file)) as T;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 describe('README', () => {
   it.each(PLATFORMS)('has an application that caches in both styles on %s', async (platform) => {

@@ -34,9 +34,7 @@ export function describeService(
   body: (service: () => Service) => void,
   options: ServiceOptions = {},
 ): void {
-  if (skippedServices().includes(name)) {
-    process.stderr.write(`SKIP_SERVICES: the tests against ${name} are left out\n`);
-    report({ name, isSkipped: true });
+  if (isLeftOut(name)) {
     describe.skip(`on ${name}`, () => body(notStarted(name)));
     return;
   }
@@ -55,6 +53,18 @@ export function describeService(
     }, START_TIMEOUT);
     body(() => service ?? notStarted(name)());
   });
+}
+
+/** The `describe` of tests that start their servers by hand: with SKIP_SERVICES naming the service, they are skipped, in print. */
+export function describeWith(name: ServiceName): typeof describe | typeof describe.skip {
+  return isLeftOut(name) ? describe.skip : describe;
+}
+
+function isLeftOut(name: ServiceName): boolean {
+  if (!skippedServices().includes(name)) return false;
+  process.stderr.write(`SKIP_SERVICES: the tests against ${name} are left out\n`);
+  report({ name, isSkipped: true });
+  return true;
 }
 
 async function startUncounted(name: ServiceName, options: ServiceOptions): Promise<Service> {

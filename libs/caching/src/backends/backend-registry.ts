@@ -57,7 +57,8 @@ const BACKENDS = {
   database: {
     schemes: ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'],
     open: async ({ sweepInterval, connectTimeout, queryTimeout, ...rest }: DatabaseOptions, clock: Clock) => {
-      const { DatabaseBackend } = await import('./database.backend.js');
+      const { DatabaseBackend, importDriverOf } = await import('./database.backend.js');
+      if (rest.url !== undefined) await importDriverOf(rest.url);
       return new DatabaseBackend({
         ...rest,
         sweepIntervalMs: sweepInterval,

@@ -14,13 +14,12 @@ import { Database } from './database/database.js';
 import type { Dialect, Row } from './database/dialect.js';
 import { Housekeeping } from './database/housekeeping.js';
 import type { Binding, KnexInstance } from './database/knex-instance.js';
-import { type DatabaseSource, isInMemory } from './database/open-knex.js';
+import { type DatabaseSource, importDriver, isInMemory } from './database/open-knex.js';
 import { bindPayload, bindValue, columnOf, payloadOf } from './database/payload-columns.js';
 import { PayloadLimit } from './database/payload-limit.js';
 import { statementsFor, type Statements } from './database/statements.js';
 import { parseTableName } from './database/table.js';
 
-export { createCacheTable, createCacheTableSql } from './database/cache-table.js';
 export type { KnexInstance } from './database/knex-instance.js';
 
 /** Fully resolved options of the database backend: exactly one of `url` and `knex`. */
@@ -57,6 +56,11 @@ export interface DatabaseBackendOptions {
   readonly queryTimeoutMs: number;
   /** For the sweep alone; entries live by the clock of the server. */
   readonly clock: Clock;
+}
+
+/** Loads the packages for a URL. @throws PeerMissingError if one is not installed; InvalidOptionsError */
+export async function importDriverOf(url: string): Promise<void> {
+  await importDriver(dialectOfUrl(url));
 }
 
 /** With so many turns lost to others, something is wrong with the server rather than with our luck. */

@@ -19,10 +19,13 @@ export async function importPeer<T>(
   }
 }
 
-/** Only the package itself: one that is there and misses a dependency of its own says so better than we could. */
+/**
+ * Only the package itself: one that is there and misses a dependency of its own says so better than we could. By its
+ * shape, because a loader may throw the error of another realm, as Jest's does.
+ */
 function isMissing(cause: unknown, packageName: string): boolean {
-  if (!(cause instanceof Error)) return false;
-  const { code } = cause as NodeJS.ErrnoException;
+  if (typeof cause !== 'object' || cause === null) return false;
+  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
   const notFound = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
-  return notFound && cause.message.includes(`'${packageName}'`);
+  return notFound && typeof message === 'string' && message.includes(`'${packageName}'`);
 }

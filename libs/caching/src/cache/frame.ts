@@ -18,6 +18,7 @@ import type { TagVersion } from './tags.js';
  * | … | the full key (ASCII), compared on read: an entry under a foreign key is none |
  * | … | the guard: lives, tags and lease, as a JSON array |
  * | … | the body |
+ * | 4 | CRC-32 of all bytes before it: a body that was altered may parse, and be another value |
  *
  * Whatever does not parse is a miss.
  */
@@ -55,8 +56,13 @@ export function encodeFrame({ codec, createdAt, loadMs, fullKey, guard, body }: 
   bytes.write(fullKey, HEADER_BYTES, 'latin1');
   if (guardLength > 0) bytes.write(guardText, guardOffset, 'utf8');
   bytes.set(body, bodyOffset);
-  bytes.writeUInt32BE(crc32(bytes.subarray(CHECKED_FROM)), 2);
-  return bytes;
+  return seal(bytes);
+}
+
+/** Writes the checksum of a frame into its place. */
+export function seal(frame: Buffer): Buffer {
+  frame.writeUInt32BE(crc32(frame.subarray(CHECKED_FROM)), 2);
+  return frame;
 }
 
 /** The frame, or `undefined` for anything that is not one of ours under this key. The body is not copied. */

@@ -9,6 +9,7 @@ import { describeListing } from './compliance/listing.js';
 import { describeLives } from './compliance/lives.js';
 import { describeNothingKept } from './compliance/nothing-kept.js';
 import { describePayloads } from './compliance/payloads.js';
+import { describePrefixes } from './compliance/prefixes.js';
 import { describeRaces } from './compliance/races.js';
 import type { ComplianceOptions } from './compliance/subject.js';
 import { createSuite } from './compliance/suite.js';
@@ -37,6 +38,7 @@ export function describeBackend(name: string, options: ComplianceOptions): void 
     describeRaces(suite);
     describeBulk(suite);
     describeListing(suite);
+    describePrefixes(suite);
     describeNothingKept(suite);
     describeClosing(suite);
   });

@@ -9,3 +9,9 @@ export type {
 export { FakeClock } from './fake-clock.js';
 export { FailingBackend } from './failing-backend.js';
 export type { FailingOperation, FailureOptions, FaultOptions } from './failing-backend.js';
+export { describeOutage } from './outage.js';
+export type { OutageOptions, OutageServer } from './outage/subject.js';
+export { TcpProxy } from './tcp-proxy.js';
+export type { ServerAddress } from './tcp-proxy.js';
+export { describeHostileContent } from './hostile-content.js';
+export type { HostileContentOptions, HostileStorage } from './hostile/subject.js';

@@ -89,15 +89,24 @@ const DRIVERS: Readonly<Record<DialectName, Driver>> = {
 };
 
 /**
+ * Loads what {@link openKnex} stands on, so that a package that is missing shows before the first operation.
+ *
+ * @throws PeerMissingError if Knex or the driver is not installed
+ */
+export async function importDriver({ name }: Dialect) {
+  const { default: knex } = await importPeer('knex', NEEDED_BY, () => import('knex'));
+  return { knex, driver: await DRIVERS[name].load() };
+}
+
+/**
  * Connects nothing yet: the pool opens its first connection for the first statement.
  *
  * @throws PeerMissingError if Knex or the driver is not installed
  */
 export async function openKnex(dialect: Dialect, url: string, options: ConnectionOptions): Promise<OwnKnex> {
-  const { default: knex } = await importPeer('knex', NEEDED_BY, () => import('knex'));
+  const { knex, driver: module } = await importDriver(dialect);
   const driver = DRIVERS[dialect.name];
   const isMemory = isInMemory({ url });
-  const module = await driver.load();
   const common = { log: SILENT, useNullAsDefault: true };
   const Base = (knex({ client: driver.client, ...common }).client as object).constructor as KnexClientClass;
   const open = new Set<RawConnection>();

@@ -41,8 +41,11 @@ export function inChunks(keys: readonly string[]): readonly (readonly string[])[
 
 /**
  * Whether the server itself answered with an error, as `OOM command not allowed …`; anything else is a failure of the
- * connection. By the text, because the classes of the client are not within reach through `@keyv/redis`.
+ * connection. By the shape and the text: the classes of the client are not within reach through `@keyv/redis`, and
+ * `Error` is another one in another realm.
  */
 export function isErrorReply(error: unknown): error is Error {
-  return error instanceof Error && !('code' in error) && /^[A-Z]{3,} /.test(error.message);
+  if (typeof error !== 'object' || error === null || 'code' in error) return false;
+  const { message } = error as { readonly message?: unknown };
+  return typeof message === 'string' && /^[A-Z]{3,} /.test(message);
 }

@@ -17,6 +17,15 @@ const LOOKALIKES = [
   "a'b",
   'a"b',
   '{a}b',
+  '[a-z]b',
+  '[^x]b',
+  'a{b',
+  'a}b',
+  '*',
+  '?',
+  '%',
+  '_',
+  '\\',
 ];
 
 /** `keys`, `clear` and `prune`. */
