@@ -212,6 +212,13 @@ describe('lists of tags, whatever comes', () => {
     );
   });
 
+  it.each(['', 'a', '"a', '"a" ', '"a", b', '"a","b"', 'w/"a"', '"a b"', '"\u0100"', '*'])(
+    '%j is no single tag',
+    (text) => {
+      expect(isEntityTag(text)).toBe(false);
+    },
+  );
+
   it('never throw, and never match a tag that is not in the text', () => {
     fc.assert(
       fc.property(fc.string(), tag, (list, current) => {

@@ -92,7 +92,8 @@ export function isKeptByNotModified(name: string): boolean {
 
 /** Whether a text is an entity tag with its quotes. */
 export function isEntityTag(text: string): boolean {
-  return tagsOf(text).length === 1 && !/^[\t ,]|[\t ,]$/.test(text);
+  const scanner = new FieldScanner(text);
+  return readTag(scanner) !== undefined && scanner.isAtEnd;
 }
 
 /** Whether a list of tags, or `*`, has the current one (RFC 9110 §8.8.3.2). Without a current tag nothing has. */
@@ -114,13 +115,18 @@ function tagsOf(list: string): readonly EntityTag[] {
   do {
     scanner.skipBlanks();
     if (scanner.accept(',')) continue;
-    const isWeak = scanner.accept('W/');
-    const opaque = scanner.accept('"') ? scanner.restOfTag() : undefined;
+    const tag = readTag(scanner);
     scanner.skipBlanks();
-    if (opaque === undefined || !(scanner.isAtEnd || scanner.accept(','))) return tags;
-    tags.push({ opaque, isWeak });
+    if (tag === undefined || !(scanner.isAtEnd || scanner.accept(','))) return tags;
+    tags.push(tag);
   } while (!scanner.isAtEnd);
   return tags;
+}
+
+function readTag(scanner: FieldScanner): EntityTag | undefined {
+  const isWeak = scanner.accept('W/');
+  const opaque = scanner.accept('"') ? scanner.restOfTag() : undefined;
+  return opaque === undefined ? undefined : { opaque, isWeak };
 }
 
 /** Whether a date is no later than another, in whole seconds. */
