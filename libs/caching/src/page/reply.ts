@@ -98,8 +98,6 @@ class FastifyReplyHeaders implements Reply {
 
   remove(name: string): void {
     this.reply.removeHeader(name);
-    // A stream that failed before its first byte has had its headers copied there.
-    if (!this.reply.raw.headersSent) this.reply.raw.removeHeader(name);
   }
 
   beforeHeaders(apply: () => void): void {
@@ -116,7 +114,6 @@ class FastifyReplyHeaders implements Reply {
     reply.code(304);
     reply.send();
     reply.send = nothing;
-    reply.redirect = nothing;
     if (reply.view !== undefined) reply.view = nothing;
   }
 }
