@@ -15,7 +15,8 @@ const CLIENTS = {
 /** Files that compute and know nothing of Nest. */
 const PURE = [
   'cache/(keys|codec|snapshot|frame)',
-  'page/(access-policy|read-log|page-key|page-policy|cache-control|conditional|vary)',
+  'page/(access-policy|read-log|page-key|page-policy|cache-control|cache-control-patch|cache-status|conditional|field-scanner)',
+  'page/(freshness|header-patch|http-date|query|variants|vary)',
   'fragment/fragment-key',
 ].join('|');
 

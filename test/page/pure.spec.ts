@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseCacheControl } from '../../libs/caching/src/page/cache-control.js';
 import { isNotModified, weakEtag } from '../../libs/caching/src/page/conditional.js';
-import { canonicalQuery, pageSegments } from '../../libs/caching/src/page/page-key.js';
+import { pageSegments } from '../../libs/caching/src/page/page-key.js';
+import { canonicalQuery } from '../../libs/caching/src/page/query.js';
 import { pageCodec } from '../../libs/caching/src/page/stored-page.js';
 import { boundedKey, escapeKey, KeySpace } from '../../libs/caching/src/cache/keys.js';
 import { decodeFrame, encodeFrame } from '../../libs/caching/src/cache/frame.js';
@@ -34,7 +35,8 @@ describe('parseCacheControl', () => {
     ['max-age=99999999999999', 2 ** 31, undefined],
     ['x="max-age=0"', undefined, undefined],
   ])('reads the lives of %j', (field, maxAge, sMaxAge) => {
-    expect(parseCacheControl(field)).toEqual({ forbidsStoring: false, maxAge, sMaxAge });
+    const read = parseCacheControl(field);
+    expect([read.forbidsStoring, read.maxAge, read.sMaxAge]).toEqual([false, maxAge, sMaxAge]);
   });
 
   it('never throws', () => {

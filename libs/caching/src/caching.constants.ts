@@ -6,3 +6,6 @@ export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
 
 /** Metadata key of `@CachePage`. */
 export const CACHE_PAGE_METADATA = 'nestjs-caching:page';
+
+/** Metadata key of the header decorators. */
+export const HEADERS_METADATA = 'nestjs-caching:headers';

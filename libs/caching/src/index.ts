@@ -40,6 +40,9 @@ export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
 export type { CachePageOptions } from './page/cache-page.decorator.js';
+export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './page/header-decorators.js';
+export type { CacheControlOptions } from './page/cache-control-patch.js';
+export type { ConditionOptions, ConditionRequest, ProviderLookup } from './page/condition.js';
 
 export type {
   AtomicOperations,

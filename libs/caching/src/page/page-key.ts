@@ -1,4 +1,5 @@
 import { escapeSegment } from '../cache/keys.js';
+import { canonicalQuery } from './query.js';
 
 /** What tells one page from another. */
 export interface PageAddress {
@@ -20,27 +21,4 @@ export function pageSegments({ route, scheme, host, target, variants }: PageAddr
   const query = question === -1 ? '' : `?${canonicalQuery(target.slice(question + 1))}`;
   const values = variants.map((value) => (value === undefined ? '' : `=${value}`));
   return [route, scheme, host, path + query, ...values].map(escapeSegment).join(':');
-}
-
-/** The parameters in the order of their names; those of one name keep theirs, since handlers see it. */
-export function canonicalQuery(query: string): string {
-  if (!query.includes('&')) return query;
-  return query
-    .split('&')
-    .map((pair) => ({ pair, name: decodedName(pair) }))
-    .sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0))
-    .map(({ pair }) => pair)
-    .join('&');
-}
-
-/** A name as the query parser reads it; one that does not decode stays as it is. */
-function decodedName(pair: string): string {
-  const equals = pair.indexOf('=');
-  const name = (equals === -1 ? pair : pair.slice(0, equals)).replaceAll('+', ' ');
-  if (!name.includes('%')) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
