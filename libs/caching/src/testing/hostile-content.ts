@@ -29,7 +29,8 @@ export function describeHostileContent(name: string, options: HostileContentOpti
 }
 
 const KEY = 'tampered';
-const OTHER = 'untouched';
+/** As long as the other one, so that only the key itself tells their entries apart. */
+const OTHER = 'pristine';
 const VALUE = { text: 'what the cache wrote', list: [1, 2, 3] };
 
 function describePayload(what: string, { describe, test }: HostileSuite): void {

@@ -1,5 +1,5 @@
 import type { ComplianceBackend } from '../compliance/subject.js';
-import { atOnce, bytes, LONG_MS, show } from '../compliance/trial.js';
+import { atOnce, bytes, LONG_MS, show, TEST_TIMEOUT_MS } from '../compliance/trial.js';
 import { eventually, failing, operationsOf, outcomeOf, serves } from './operations.js';
 import { LIMIT_MS, type OutageSuite, type Scene } from './scene.js';
 
@@ -94,7 +94,7 @@ function describeFrozen({ describe, test }: OutageSuite): void {
       const backend = await opened(scene);
       await scene.freeze();
       for (let turn = 0; turn < 3; turn += 1) await failing(backend);
-      await eventually(() => scene.proxy.connections <= scene.maxConnections);
+      await eventually(() => scene.connections() <= scene.maxConnections);
     });
   });
 }
@@ -156,7 +156,7 @@ function describeNetwork({ describe, test }: OutageSuite): void {
         await failing(backend);
       }
       await eventually(() => serves(backend));
-      scene.expect(scene.proxy.connections).toBeLessThanOrEqual(scene.maxConnections);
+      scene.expect(scene.connections()).toBeLessThanOrEqual(scene.maxConnections);
     });
   });
 }
@@ -173,11 +173,21 @@ function describeClosing({ describe, test }: OutageSuite): void {
       await expectAllToFail(scene, backend);
     });
 
+    test('does not wait for the limits of what is under way', async (scene) => {
+      const backend = await scene.open(TEST_TIMEOUT_MS);
+      await eventually(() => serves(backend));
+      await scene.freeze();
+      // The signal takes a moment, so that some of it may still be answered.
+      const underWay = failing(backend);
+      await expectToClose(scene, backend);
+      await underWay;
+    });
+
     test('ends while a connection is being made', async (scene) => {
       scene.proxy.mute();
       const backend = await scene.open();
       const underWay = failing(backend);
-      await eventually(() => scene.proxy.connections > 0);
+      await eventually(() => scene.connections() > 0);
       await expectToClose(scene, backend);
       scene.expect(await underWay).toEqual(operationsOf(backend));
     });
@@ -189,7 +199,7 @@ function describeClosing({ describe, test }: OutageSuite): void {
       await expectToClose(scene, backend);
       await scene.proxy.listen();
       await expectAllToFail(scene, backend);
-      scene.expect(scene.proxy.connections).toBe(0);
+      scene.expect(scene.connections()).toBe(0);
     });
   });
 }
@@ -220,7 +230,7 @@ async function eventuallyFrozen(scene: Scene): Promise<void> {
 
 async function expectToClose(scene: Scene, backend: ComplianceBackend): Promise<void> {
   scene.expect((await outcomeOf(async () => backend.close())).status).toBe('fulfilled');
-  await eventually(() => scene.proxy.connections === 0);
+  await eventually(() => scene.connections() === 0);
 }
 
 /** A failure, nothing (the server may have lost it), or what was written; never anything else. */

@@ -154,7 +154,7 @@ function describeEnds({ describe, test }: OutageSuite): void {
           await underWay;
         });
         scene.expect(codeOf(await reasonOf(() => cache.get('key')))).toBe('CACHING_CLOSED');
-        await eventually(() => scene.proxy.connections === 0);
+        await eventually(() => scene.connections() === 0);
       });
     }
   });

@@ -16,8 +16,10 @@ export interface Scene {
   /** The network in front of the server. */
   readonly proxy: TcpProxy;
   readonly maxConnections: number;
-  /** A backend on the server, closed after the test. */
-  open(): Promise<ComplianceBackend>;
+  /** How many connections there are from this process, half closed ones included. */
+  connections(): number;
+  /** A backend on the server, closed after the test. @param limitMs by default {@link LIMIT_MS} */
+  open(limitMs?: number): Promise<ComplianceBackend>;
   /** The server dies, and its port with it. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -46,8 +48,9 @@ export function createOutageSuite(options: OutageOptions): OutageSuite {
       return proxy;
     },
     maxConnections: options.maxConnections ?? 1,
-    async open() {
-      const backend = await options.open(scene.proxy, LIMIT_MS);
+    connections: () => Math.max(scene.proxy.connections, socketsTo(scene.proxy.port)),
+    async open(limitMs = LIMIT_MS) {
+      const backend = await options.open(scene.proxy, limitMs);
       made.push(backend);
       return backend;
     },
@@ -92,4 +95,11 @@ export function createOutageSuite(options: OutageOptions): OutageSuite {
 const COMPLAINTS = ['unhandledRejection', 'uncaughtException', 'warning'] as const;
 
 /** A test runner may show a `process` of its own, which hears of none of them. */
-const realProcess = runInThisContext('process') as NodeJS.Process;
+const realProcess = runInThisContext('process') as NodeJS.Process & {
+  _getActiveHandles(): readonly { readonly remotePort?: number }[];
+};
+
+/** A client that has said farewell and waits for the answer is gone for the proxy, and holds its socket still. */
+function socketsTo(port: number): number {
+  return realProcess._getActiveHandles().filter(({ remotePort }) => remotePort === port).length;
+}
