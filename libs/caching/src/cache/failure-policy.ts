@@ -73,12 +73,13 @@ export class FailurePolicy {
     });
   }
 
-  /** A write that its caller can do without: a failing backend is logged and forgotten. */
+  /** A write that its caller can do without: a failing backend is logged and forgotten, a closed cache forgotten. */
   async forgive(operation: string, call: () => Promise<void>): Promise<void> {
     try {
       await call();
     } catch (error) {
-      this.overlook(this.typed(error, operation), operation, undefined);
+      if (!(error instanceof CacheClosedError))
+        this.overlook(this.typed(error, operation), operation, undefined);
     }
   }
 
@@ -139,6 +140,7 @@ export class FailurePolicy {
 
   private overlook<T>(error: CachingError, operation: string, answer: T): T {
     if (!(error instanceof BackendError)) throw error;
+    if (this.isClosed) return answer;
     const now = this.clock.monotonic();
     const last = this.lastLogged.get(operation);
     if (last === undefined || now - last >= LOG_INTERVAL_MS) {
