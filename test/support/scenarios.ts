@@ -6,7 +6,7 @@ import { FailingBackend, FakeClock } from 'nestjs-caching/testing';
 import { MemoryBackend } from '../../libs/caching/src/backends/memory.backend.js';
 import { RedisBackend } from '../../libs/caching/src/backends/redis.backend.js';
 import { openCache } from './caches.js';
-import { describeService, type ServiceOptions } from './services.js';
+import { describeService, type Service, type ServiceOptions } from './services.js';
 
 /** How long a condition may take to come true. */
 const PATIENCE_MS = 10_000;
@@ -31,14 +31,21 @@ export interface Actor {
 export interface World {
   readonly name: 'memory' | 'redis';
   readonly clock: FakeClock;
+  /** Where the server is; `undefined` for memory. */
+  readonly url: string | undefined;
   /** Stands in front of every key of the test. */
   readonly keyPrefix: string;
-  /** A cache on the store. */
-  open(options?: CommonCacheOptions): Promise<Actor>;
+  /** A cache on the store, over a backend of its own or over this one. */
+  open(options?: CommonCacheOptions, on?: FailingBackend): Promise<Actor>;
   /** Another process's cache on the same keys; in memory, where there can be none, the one that was opened first. */
   openOther(options?: CommonCacheOptions): Promise<Actor>;
   /** A backend on the store, as `open` uses it. */
   backend(): FailingBackend;
+  /**
+   * Takes the store away from everybody: it refuses, or it is silent. The result gives it back. On Redis the server is
+   * killed or stopped, so the scenarios must have one of their own.
+   */
+  outage(kind: 'refuses' | 'silent'): Promise<() => Promise<void>>;
   /** Resolves when the test's clock has moved on so far. */
   after(ms: number): Promise<void>;
   /** Moves the clock on in small steps until the promise settles. */
@@ -55,7 +62,11 @@ export function describeScenarios(
 ): void {
   describe(title, () => {
     describe('on memory', () => body(createWorld('memory', (clock) => memory(clock))));
-    describeService('redis', (redis) => body(createWorld('redis', () => redisAt(redis().url))), service);
+    describeService(
+      'redis',
+      (redis) => body(createWorld('redis', () => redisAt(redis().url), redis)),
+      service,
+    );
   });
 }
 
@@ -75,7 +86,11 @@ export function redisAt(url: string): CacheBackend {
   return new RedisBackend({ url, connectTimeoutMs: 1000, socketTimeoutMs: 1000 });
 }
 
-function createWorld(name: World['name'], create: (clock: Clock) => CacheBackend): World {
+function createWorld(
+  name: World['name'],
+  create: (clock: Clock) => CacheBackend,
+  service?: () => Service,
+): World {
   let clock = new FakeClock();
   let keyPrefix = '';
   let actors: Actor[] = [];
@@ -96,12 +111,14 @@ function createWorld(name: World['name'], create: (clock: Clock) => CacheBackend
     get clock() {
       return clock;
     },
+    get url() {
+      return service?.().url;
+    },
     get keyPrefix() {
       return keyPrefix;
     },
     backend,
-    async open(options = {}) {
-      const wrapped = backend();
+    async open(options = {}, wrapped = backend()) {
       const cache = await openCache({ ...PATIENT, keyPrefix, ...options, backend: wrapped as never }, clock);
       const actor = { cache, backend: wrapped };
       actors.push(actor);
@@ -110,6 +127,18 @@ function createWorld(name: World['name'], create: (clock: Clock) => CacheBackend
     async openOther(options) {
       const [first] = actors;
       return name === 'memory' && first !== undefined ? first : world.open(options);
+    },
+    async outage(kind) {
+      if (service !== undefined) {
+        if (kind === 'silent') {
+          service().freeze();
+          return async () => service().thaw();
+        }
+        await service().kill();
+        return () => service().start();
+      }
+      for (const each of actors) each.backend[kind === 'silent' ? 'hang' : 'fail']('all');
+      return async () => actors.forEach((each) => each.backend.heal());
     },
     after: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
     async pass(promise) {

@@ -106,7 +106,7 @@ export class CacheService {
       const given = asOptions(options);
       const version = this.version(given);
       const { entries } = this.engine;
-      if (!entries.backend.capabilities.shared && typeof factory === 'function') {
+      if (entries.answersAtOnce && typeof factory === 'function') {
         const found = entries.read(valueCodec, segments, version);
         if (found !== undefined && !isPromise(found))
           return Promise.resolve(this.answer<T>(found, given) as T);
