@@ -78,8 +78,8 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   }
 }
 
-export function memory(clock: Clock): CacheBackend {
-  return new MemoryBackend(MEMORY, clock) as CacheBackend;
+export function memory(clock: Clock, limits: { readonly maxBytes?: number } = {}): CacheBackend {
+  return new MemoryBackend({ ...MEMORY, ...limits }, clock) as CacheBackend;
 }
 
 export function redisAt(url: string): CacheBackend {
