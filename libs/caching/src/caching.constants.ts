@@ -6,3 +6,6 @@ export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
 
 /** Metadata key of `@CachePage`. */
 export const CACHE_PAGE_METADATA = 'nestjs-caching:page';
+
+/** The clock that every cache goes by. Tests put a `FakeClock` (`nestjs-caching/testing`) in its place. */
+export const CACHING_CLOCK = Symbol.for('nestjs-caching:clock');

@@ -92,6 +92,7 @@ export class FailurePolicy {
     await this.deadlines.bound(closing, deadline, timeout).catch((error: unknown) => {
       this.logger.warn(this.typed(error, 'close').message);
     });
+    this.deadlines.close();
   }
 
   private settle<T>(

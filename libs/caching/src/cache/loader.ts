@@ -232,19 +232,18 @@ export class Loader {
       this.flights.giveUp(flight, () => this.loadRun.timeout(this.name, timeoutMs)),
     );
     const begun = (): void => void (flight.loadingSince = this.sequence += 1);
-    void this.loadRun
-      .run(flight, request, sight, begun)
-      .then(
-        (landing) => flight.land(landing),
-        (error: unknown) => {
-          if (!flight.isOver) this.errors.note(id, error, request.errorTtlMs);
-          flight.fail(error);
-        },
-      )
-      .finally(() => {
-        cancel();
-        this.flights.remove(flight);
-      });
+    const end = (): void => {
+      cancel();
+      this.flights.remove(flight);
+    };
+    flight.promise.then(end, end);
+    this.loadRun.run(flight, request, sight, begun).then(
+      (landing) => flight.land(landing),
+      (error: unknown) => {
+        if (!flight.isOver) this.errors.note(id, error, request.errorTtlMs);
+        flight.fail(error);
+      },
+    );
     return flight;
   }
 
