@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 
 export const PLATFORMS = ['express', 'fastify'] as const;
 export type Platform = (typeof PLATFORMS)[number];
@@ -28,8 +28,9 @@ export async function startApp(
   platform: Platform,
   metadata: ModuleMetadata,
   configure: (app: INestApplication) => unknown = () => undefined,
+  override: (builder: TestingModuleBuilder) => TestingModuleBuilder = (builder) => builder,
 ): Promise<TestApp> {
-  const module = await Test.createTestingModule(metadata).compile();
+  const module = await override(Test.createTestingModule(metadata)).compile();
   const app =
     platform === 'express'
       ? module.createNestApplication<NestExpressApplication>({ logger: ['warn', 'error'] })

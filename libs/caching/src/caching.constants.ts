@@ -9,3 +9,5 @@ export const CACHE_PAGE_METADATA = 'nestjs-caching:page';
 
 /** Metadata key of the header decorators. */
 export const HEADERS_METADATA = 'nestjs-caching:headers';
+/** The clock that every cache goes by. Tests put a `FakeClock` (`nestjs-caching/testing`) in its place. */
+export const CACHING_CLOCK = Symbol.for('nestjs-caching:clock');

@@ -7,7 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
-import { CACHING_OPTIONS, DEFAULT_CACHE } from './caching.constants.js';
+import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE } from './caching.constants.js';
 import type {
   CachingAsyncOptions,
   CachingOptions,
@@ -17,6 +17,7 @@ import type {
 import { CacheRegistry } from './cache/cache-registry.js';
 import { getCacheToken } from './cache/inject-cache.decorator.js';
 import { withRequestMemo } from './cache/request-memo.js';
+import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageRoutes } from './page/page-routes.js';
@@ -83,13 +84,14 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
 function providers(caches: readonly string[]): Provider[] {
   return [
     { provide: RESOLVED_OPTIONS, useFactory: resolveOptions, inject: [CACHING_OPTIONS] },
+    { provide: CACHING_CLOCK, useValue: systemClock },
     {
       provide: CacheRegistry,
-      useFactory: async (resolved: ResolvedCachingOptions) => {
+      useFactory: async (resolved: ResolvedCachingOptions, clock: Clock) => {
         assertNamed(resolved, caches);
-        return CacheRegistry.open(resolved);
+        return CacheRegistry.open(resolved, clock);
       },
-      inject: [RESOLVED_OPTIONS],
+      inject: [RESOLVED_OPTIONS, CACHING_CLOCK],
     },
     ...caches.map((name) => ({
       provide: getCacheToken(name),

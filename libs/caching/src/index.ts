@@ -1,3 +1,4 @@
+export { CACHING_CLOCK } from './caching.constants.js';
 export { CachingModule } from './caching.module.js';
 export type {
   CacheOptions,

@@ -21,16 +21,15 @@ export class Breaker {
     private readonly clock: Clock,
   ) {}
 
-  get isOpen(): boolean {
-    return this.retryAt !== undefined;
-  }
-
-  /** Whether a call may be made now. While the circuit is open, a caller that is told yes is the one that tries. */
-  admits(): boolean {
+  /**
+   * Whether a call that takes at most so many milliseconds may be made now. While the circuit is open, a caller that is
+   * told yes is the one that tries, and nobody else does until its time is over.
+   */
+  admits(deadlineMs: number): boolean {
     if (this.retryAt === undefined) return true;
     const now = this.clock.monotonic();
     if (now < this.retryAt) return false;
-    this.retryAt = now + this.options.pauseMs;
+    this.retryAt = now + Math.max(this.options.pauseMs, deadlineMs);
     return true;
   }
 

@@ -116,8 +116,9 @@ export class CacheService {
       const segments = this.segments(key);
       const given = asOptions(options);
       const version = this.version(given);
-      if (!this.engine.entries.backend.capabilities.shared && typeof factory === 'function') {
-        const found = this.engine.entries.read(valueCodec, segments, version);
+      const { entries } = this.engine;
+      if (entries.answersAtOnce && typeof factory === 'function') {
+        const found = entries.read(valueCodec, segments, version);
         if (found !== undefined && !isPromise(found))
           return Promise.resolve(this.answer<T>(found, given) as T);
       }

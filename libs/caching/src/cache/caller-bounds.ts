@@ -13,10 +13,12 @@ export interface CallerBounds {
 
 /** A caller whose wait is bounded, as the work for it sees it. */
 export interface BoundedCaller<T> {
-  /** Says that a stale value is there, in case the caller would rather not wait. */
-  offer(stale: T): void;
+  /** Says that a stale value is there, in case the caller would rather not wait. It is asked for when it is taken. */
+  offer(stale: () => T): void;
   /** What to do when the caller leaves before the work is done. The last one given counts. */
   onLeave: (() => void) | undefined;
+  /** Whether the caller has left. */
+  readonly hasLeft: boolean;
 }
 
 /** Bounds the total wait of one caller; the work goes on for others. */
@@ -27,27 +29,32 @@ export function bounded<T>(
   work: (caller: BoundedCaller<T>) => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    let stale: { readonly value: T } | undefined;
+    let stale: (() => T) | undefined;
     let isSoftOver = false;
+    let hasLeft = false;
     const cancels: (() => void)[] = [];
     const settle = (end: () => void): void => {
       for (const cancel of cancels) cancel();
       end();
     };
     const leave = (end: () => void): void => {
+      hasLeft = true;
       settle(end);
       caller.onLeave?.();
     };
     const giveStale = (): void => {
       const offered = stale;
-      if (isSoftOver && offered !== undefined) leave(() => resolve(offered.value));
+      if (isSoftOver && !hasLeft && offered !== undefined) leave(() => resolve(offered()));
     };
     const caller: BoundedCaller<T> = {
-      offer(value) {
-        stale = { value };
+      offer(offered) {
+        stale = offered;
         giveStale();
       },
       onLeave: undefined,
+      get hasLeft() {
+        return hasLeft;
+      },
     };
     if (signal !== undefined) {
       // A reason may be anything, as with fetch.

@@ -13,6 +13,7 @@ interface Waiting {
  */
 export class Deadlines {
   private readonly queues = new Map<number, Waiting[]>();
+  private readonly cancels = new Map<number, () => void>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -38,6 +39,15 @@ export class Deadlines {
     });
   }
 
+  /** Stops the timers that nobody waits for any more. */
+  close(): void {
+    for (const [ms, queue] of this.queues) {
+      if (queue.some(({ isSettled }) => !isSettled)) continue;
+      this.cancels.get(ms)?.();
+      this.forget(ms);
+    }
+  }
+
   private enqueue(ms: number, waiting: Waiting): void {
     const queue = this.queues.get(ms);
     if (queue !== undefined) {
@@ -46,7 +56,7 @@ export class Deadlines {
     }
     const started = [waiting];
     this.queues.set(ms, started);
-    this.clock.after(ms, () => this.expire(ms, started));
+    this.expireAfter(ms, ms, started);
   }
 
   /** Expires what is due, forgets what has settled, and comes back for the next that still waits. */
@@ -56,7 +66,19 @@ export class Deadlines {
     const due = queue.splice(0, next === -1 ? queue.length : next);
     for (const waiting of due) if (!waiting.isSettled) waiting.expire();
     const [first] = queue;
-    if (first === undefined) this.queues.delete(ms);
-    else this.clock.after(Math.max(1, first.expiresAt - now), () => this.expire(ms, queue));
+    if (first === undefined) this.forget(ms);
+    else this.expireAfter(Math.max(1, first.expiresAt - now), ms, queue);
+  }
+
+  private expireAfter(delay: number, ms: number, queue: Waiting[]): void {
+    this.cancels.set(
+      ms,
+      this.clock.after(delay, () => this.expire(ms, queue)),
+    );
+  }
+
+  private forget(ms: number): void {
+    this.queues.delete(ms);
+    this.cancels.delete(ms);
   }
 }

@@ -16,6 +16,8 @@ export type { Entry } from './entry.js';
 export type { KeyPair } from './final-keys.js';
 export type { EntryCodec, Found } from './payloads.js';
 
+const LATER = Symbol('later');
+
 /** What a key is, before the epoch makes a final key of it. */
 export interface Address<T> {
   readonly codec: EntryCodec<T>;
@@ -45,6 +47,8 @@ export class Entries {
   readonly payloads: Payloads;
   readonly finalKeys: FinalKeys;
   private readonly records: TagReader;
+  /** Whether reads need no failure policy, as those of a backend in this process that has never done otherwise. */
+  answersAtOnce: boolean;
 
   constructor(
     readonly keys: KeySpace,
@@ -60,18 +64,16 @@ export class Entries {
     this.payloads = new Payloads(backend.capabilities.holdsObjects, counters);
     this.finalKeys = new FinalKeys(keys, stamps);
     this.records = new TagReader(tags, memo);
+    this.answersAtOnce = !backend.capabilities.shared && backend.capabilities.holdsObjects;
   }
 
   /** What is present under a key; `undefined` for a miss, a payload that does not parse, or a failing backend. */
   read<T>(codec: EntryCodec<T>, segments: string, version: number): Awaitable<Found<T>> {
-    const { capabilities } = this.backend;
-    if (capabilities.shared || !capabilities.holdsObjects) {
-      return this.policy.read('get', () => this.readOne({ codec, segments, version }), undefined);
-    }
+    const later = () => this.policy.read('get', () => this.readOne({ codec, segments, version }), undefined);
+    if (!this.answersAtOnce) return later();
     const { key, fullKey } = this.finalKeys.of(codec.kind, segments, version);
-    const payload = this.backend.get(key);
-    if (isPromise(payload))
-      return this.policy.read('get', () => this.readOne({ codec, segments, version }), undefined);
+    const payload = this.getAtOnce(key);
+    if (payload === LATER) return later();
     const held = this.payloads.open(codec, payload, fullKey);
     if (
       held === undefined ||
@@ -100,17 +102,12 @@ export class Entries {
 
   /** One look at a key and at the records of these tags, without failure policy. */
   look<T>(address: Address<T>, tags: readonly string[]): Awaitable<Sight<T>> {
-    const { shared, holdsObjects } = this.backend.capabilities;
-    if (!shared && holdsObjects) {
+    if (this.answersAtOnce) {
       const pair = this.finalKeys.of(address.codec.kind, address.segments, address.version);
-      const payload = this.backend.get(pair.key);
-      if (!isPromise(payload)) {
-        return this.sight(
-          pair,
-          payload,
-          this.payloads.open(address.codec, payload, pair.fullKey),
-          this.tags.peek,
-        );
+      const payload = this.getAtOnce(pair.key);
+      if (payload !== LATER) {
+        const held = this.payloads.open(address.codec, payload, pair.fullKey);
+        return this.sight(pair, payload, held, this.tags.peek);
       }
     }
     return this.lookAtAll([address], tags).then(([sight]) => sight as Sight<T>);
@@ -225,6 +222,18 @@ export class Entries {
   /** Milliseconds since 1970 by the store's clock, for the stamps of new entries. */
   now(): number {
     return this.clock.now();
+  }
+
+  private getAtOnce(key: string): Payload | undefined | typeof LATER {
+    try {
+      const answer = this.backend.get(key);
+      if (!isPromise(answer)) return answer;
+      answer.then(undefined, () => undefined);
+    } catch {
+      // The failure policy asks again.
+    }
+    this.answersAtOnce = false;
+    return LATER;
   }
 
   private async readOne<T>(address: Address<T>): Promise<Found<T>> {

@@ -33,7 +33,9 @@ const LOG_INTERVAL_MS = 60_000;
 export class FailurePolicy {
   private readonly logger = new Logger('Caching');
   private readonly deadlines: Deadlines;
-  private readonly breaker: Breaker;
+  /** Reads that fail keep everything from the backend; writes that fail (a full or read-only server) keep only writes. */
+  private readonly reads: Breaker;
+  private readonly writes: Breaker;
   private readonly lastLogged = new Map<string, number>();
   private isClosed = false;
 
@@ -44,14 +46,13 @@ export class FailurePolicy {
     private readonly counters: Counters,
   ) {
     this.deadlines = new Deadlines(clock);
-    this.breaker = new Breaker(options.breaker, clock);
+    this.reads = new Breaker(options.breaker, clock);
+    this.writes = new Breaker(options.breaker, clock);
   }
 
   /** A read: its answer, or `absent` when the backend fails. */
   read<T>(operation: string, call: () => Awaitable<T>, absent: T): Awaitable<T> {
-    return this.settle(operation, this.options.readDeadline, call, (error) =>
-      this.overlook(error, operation, absent),
-    );
+    return this.settle(operation, false, call, (error) => this.overlook(error, operation, absent));
   }
 
   /**
@@ -59,7 +60,7 @@ export class FailurePolicy {
    * that the backend may not have got it.
    */
   write<T>(operation: string, call: () => Awaitable<T>, ignored: T, missed?: () => void): Awaitable<T> {
-    return this.settle(operation, this.options.writeDeadline, call, (error) => {
+    return this.settle(operation, true, call, (error) => {
       if (error instanceof BackendError) missed?.();
       if (this.options.onError === 'ignore') return this.overlook(error, operation, ignored);
       throw error;
@@ -68,17 +69,18 @@ export class FailurePolicy {
 
   /** An operation whose answer nobody can make up: rejects whatever `onError` says. */
   demand<T>(operation: string, call: () => Awaitable<T>): Awaitable<T> {
-    return this.settle(operation, this.options.writeDeadline, call, (error) => {
+    return this.settle(operation, true, call, (error) => {
       throw error;
     });
   }
 
-  /** A write that its caller can do without: a failing backend is logged and forgotten. */
+  /** A write that its caller can do without: a failing backend is logged and forgotten, a closed cache forgotten. */
   async forgive(operation: string, call: () => Promise<void>): Promise<void> {
     try {
       await call();
     } catch (error) {
-      this.overlook(this.typed(error, operation), operation, undefined);
+      if (!(error instanceof CacheClosedError))
+        this.overlook(this.typed(error, operation), operation, undefined);
     }
   }
 
@@ -90,16 +92,18 @@ export class FailurePolicy {
     await this.deadlines.bound(closing, deadline, timeout).catch((error: unknown) => {
       this.logger.warn(this.typed(error, 'close').message);
     });
+    this.deadlines.close();
   }
 
   private settle<T>(
     operation: string,
-    deadline: number,
+    isWrite: boolean,
     call: () => Awaitable<T>,
     onFailure: (error: CachingError) => T,
   ): Awaitable<T> {
     if (this.isClosed) throw new CacheClosedError(this.cache);
-    if (!this.breaker.admits()) {
+    const deadline = isWrite ? this.options.writeDeadline : this.options.readDeadline;
+    if (!this.reads.admits(deadline) || (isWrite && !this.writes.admits(deadline))) {
       this.counters.shortCircuited += 1;
       return onFailure(new CircuitOpenError(this.cache, operation));
     }
@@ -107,27 +111,31 @@ export class FailurePolicy {
     try {
       answer = call();
     } catch (error) {
-      return onFailure(this.failed(error, operation));
+      return onFailure(this.failed(error, operation, isWrite));
     }
-    if (!isPromise(answer)) return answer;
+    if (!isPromise(answer)) return this.succeeded(answer, isWrite);
     return this.deadlines
       .bound(answer, deadline, () => new BackendTimeoutError(this.cache, operation, deadline))
-      .then(this.succeeded, (error: unknown) => onFailure(this.failed(error, operation)));
+      .then(
+        (settled) => this.succeeded(settled, isWrite),
+        (error: unknown) => onFailure(this.failed(error, operation, isWrite)),
+      );
   }
 
-  private readonly succeeded = <T>(answer: T): T => {
-    this.breaker.succeeded();
+  private succeeded<T>(answer: T, isWrite: boolean): T {
+    this.reads.succeeded();
+    if (isWrite) this.writes.succeeded();
     return answer;
-  };
+  }
 
   /** A refusal of the backend's is no failure of it. */
-  private failed(error: unknown, operation: string): CachingError {
+  private failed(error: unknown, operation: string, isWrite: boolean): CachingError {
     const typed = this.typed(error, operation);
     if (typed instanceof BackendError) {
       this.counters.backendErrors += 1;
-      this.breaker.failed();
+      (isWrite ? this.writes : this.reads).failed();
     } else {
-      this.breaker.succeeded();
+      this.succeeded(undefined, isWrite);
     }
     return typed;
   }
@@ -139,6 +147,7 @@ export class FailurePolicy {
 
   private overlook<T>(error: CachingError, operation: string, answer: T): T {
     if (!(error instanceof BackendError)) throw error;
+    if (this.isClosed) return answer;
     const now = this.clock.monotonic();
     const last = this.lastLogged.get(operation);
     if (last === undefined || now - last >= LOG_INTERVAL_MS) {

@@ -19,6 +19,8 @@ export interface HeldLease<T> {
   /** What lies under the key as long as the lease holds. */
   payload: Payload;
   isLost: boolean;
+  /** A renewal that is on its way: until it is answered nobody knows what lies under the key. */
+  renewal: Promise<void> | undefined;
 }
 
 /** The lease that somebody holds on a key, if it has not run out and no tag was invalidated since. */
@@ -58,6 +60,7 @@ export class Leases {
       createdAt,
       payload: this.leased({ address, pair, stale, createdAt, token, tags }),
       isLost: false,
+      renewal: undefined,
     };
     const { backend } = this.entries;
     const isOurs = await this.policy.demand('lease', () =>
@@ -85,25 +88,19 @@ export class Leases {
   }
 
   /** Prolongs a lease; one that is found to be somebody else's is lost. A failing backend is asked again next time. */
-  async renew<T>(lease: HeldLease<T>): Promise<void> {
-    const { pair, stale } = lease;
-    const renewed = this.leased(lease);
-    await this.policy.forgive('lease', async () => {
-      const isOurs = await this.policy.demand('lease', () =>
-        this.entries.backend.compareAndSet(pair.key, lease.payload, renewed, this.life(stale)),
-      );
-      if (isOurs) lease.payload = renewed;
-      else lease.isLost = true;
-    });
+  renew<T>(lease: HeldLease<T>): Promise<void> {
+    return (lease.renewal ??= this.prolong(lease).finally(() => (lease.renewal = undefined)));
   }
 
   /** Stores in the lease's place, without failure policy; answers whether the lease still held. */
   async store<T>(lease: HeldLease<T>, payload: Payload, ttlMs: number | null): Promise<boolean> {
+    if (lease.renewal !== undefined) await lease.renewal;
     return this.entries.backend.compareAndSet(lease.pair.key, lease.payload, payload, ttlMs);
   }
 
   /** Gives a lease back, and with it the stale value as it was, but for what the guard says anew. */
   async release<T>(lease: HeldLease<T>, change: Partial<Guard> = {}): Promise<void> {
+    if (lease.renewal !== undefined) await lease.renewal;
     if (lease.isLost) return;
     const { backend } = this.entries;
     const { pair, payload, stale, address } = lease;
@@ -117,6 +114,18 @@ export class Leases {
     });
   }
 
+  private async prolong<T>(lease: HeldLease<T>): Promise<void> {
+    const { pair, stale } = lease;
+    const renewed = this.leased(lease);
+    await this.policy.forgive('lease', async () => {
+      const isOurs = await this.policy.demand('lease', () =>
+        this.entries.backend.compareAndSet(pair.key, lease.payload, renewed, this.life(stale)),
+      );
+      if (isOurs) lease.payload = renewed;
+      else lease.isLost = true;
+    });
+  }
+
   private leased<T>({
     address,
     pair,
@@ -124,7 +133,7 @@ export class Leases {
     createdAt,
     token,
     tags,
-  }: Omit<HeldLease<T>, 'payload' | 'isLost'>): Payload {
+  }: Omit<HeldLease<T>, 'payload' | 'isLost' | 'renewal'>): Payload {
     const lease = { token, until: this.entries.now() + this.leaseMs, tags };
     if (stale !== undefined)
       return this.entries.payloads.of(address.codec, {

@@ -98,7 +98,6 @@ export class LoadRun {
       const lease = await this.leases.take(plan.address, sight, this.entries.now(), tags.known);
       return lease === 'busy' ? lease : { lease, tags };
     } catch {
-      this.entries.counters.unleased += 1;
       return 'unavailable';
     }
   }
@@ -153,6 +152,7 @@ export class LoadRun {
     begun: () => void,
   ): Promise<Landing<T>> {
     begun();
+    if (this.entries.backend.capabilities.stores) this.entries.counters.unleased += 1;
     const createdAt = this.entries.now();
     const tags = new TagDependencies(this.entries, sight?.stamp ?? 0, []);
     const { made } = await this.make(flight, plan, tags);
@@ -214,7 +214,9 @@ export class LoadRun {
     };
     await this.policy.forgive('set', async () => this.policy.demand('set', store));
     if (kept.outcome === 'fenced') this.entries.counters.fenced += 1;
-    if (kept.outcome !== 'stored') await this.leases.release(lease);
+    // A backend that has just failed may let the release wait as well, and the callers have waited long enough.
+    if (kept.outcome === 'failed') void this.leases.release(lease);
+    else if (kept.outcome !== 'stored') await this.leases.release(lease);
     const { versions, outdatedFrom, outcome } = kept;
     return { ...landing, outdatedFrom, seenAt, tags: versions, ttlMs: outcome === 'stored' ? life.ttlMs : 0 };
   }
@@ -248,7 +250,7 @@ export class LoadRun {
     } catch (error) {
       if (!(error instanceof ValueTooLargeError)) throw error;
       counters.tooLarge += 1;
-      return 'failed';
+      return 'refused';
     }
   }
 
@@ -269,7 +271,7 @@ export class LoadRun {
   }
 }
 
-type Outcome = 'stored' | 'fenced' | 'failed';
+type Outcome = 'stored' | 'fenced' | 'refused' | 'failed';
 
 const NOTHING = {
   content: undefined,

@@ -9,6 +9,7 @@ import { Flight, type Landing, waitFor } from './flight.js';
 import { leaseIn, type Leases } from './leases.js';
 import { LoadErrors } from './load-errors.js';
 import { LoadRun, type LoadPlan } from './load-run.js';
+import { RunningFlights } from './running-flights.js';
 
 /** A load that a layer asks for. */
 export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
@@ -47,7 +48,7 @@ const MAX_TURNS = 5;
  * the background; else join the flight of the key, or start one under a lease.
  */
 export class Loader {
-  private readonly flights = new Map<string, Flight<unknown>>();
+  private readonly flights = new RunningFlights();
   private readonly errors: LoadErrors;
   private readonly loadRun: LoadRun;
   /** Orders looks and the beginnings of loads. */
@@ -105,13 +106,12 @@ export class Loader {
 
   /** Whether the lease with this token is that of a flight of this process. */
   holds(address: FlightAddress, token: string): boolean {
-    return this.flights.get(flightId(address))?.token === token;
+    return this.flights.of(flightId(address))?.token === token;
   }
 
   /** Lets nobody join the flight of a key from now on: the key was written. */
   detach(address: FlightAddress): void {
-    if (this.flights.size === 0) return;
-    this.flights.delete(flightId(address));
+    this.flights.detach(flightId(address));
   }
 
   /** Forgets a failure of the key, because it was written. */
@@ -122,13 +122,7 @@ export class Loader {
   /** Waits for running loads as long as it may, and aborts the rest. No load begins afterwards. */
   async drain(limitMs: number): Promise<void> {
     this.isClosed = true;
-    const running = [...this.flights.values()];
-    if (running.length === 0) return;
-    let cancel = (): void => undefined;
-    const limit = new Promise<void>((resolve) => (cancel = this.clock.after(limitMs, resolve)));
-    await Promise.race([Promise.allSettled(running.map(({ promise }) => promise)), limit]);
-    cancel();
-    for (const flight of running) if (!flight.isOver) this.giveUp(flight, new CacheClosedError(this.name));
+    await this.flights.drain(limitMs, this.clock, () => new CacheClosedError(this.name));
   }
 
   private async serve<T>(
@@ -143,16 +137,15 @@ export class Loader {
       const sight = isGiven ? first.sight : await this.look(request);
       if (sight?.freshness === 'fresh') {
         counters.hits += 1;
-        return { content: contentOf(sight), state: 'hit', source: sourceOf(sight) };
+        return { content: contentOf(sight), state: 'hit', source: entryOf(sight) };
       }
-      const stale = sight?.freshness === 'stale' ? sourceOf(sight) : undefined;
-      if (stale !== undefined) caller?.offer(this.served(stale));
-      if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>)) {
-        counters.stale += 1;
+      if (caller?.hasLeft === true && request.whenAbandoned === 'abort') throw nobodyWaits();
+      const stale = sight?.freshness === 'stale' ? entryOf(sight) : undefined;
+      if (stale !== undefined) caller?.offer(() => this.served(stale));
+      if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>))
         return this.served(stale);
-      }
       const failure = this.errors.recent(flightId(request.address));
-      if (failure !== undefined) return this.fallBack(stale, failure.error);
+      if (failure !== undefined) return this.fallBack(stale, failure.error, caller);
       counters.misses += turn === 1 ? 1 : 0;
       try {
         const flight = this.join(request, sight, order);
@@ -162,20 +155,24 @@ export class Loader {
         if ((isOutdated || order > landing.seenAt) && turn < MAX_TURNS) continue;
         return { content: landing.content, state: 'loaded', source: landing };
       } catch (error) {
-        return this.fallBack(stale, error);
+        return this.fallBack(stale, error, caller);
       }
     }
   }
 
   /** A stale value hides a failure as long as it may. */
-  private fallBack<T>(stale: Entry<T> | undefined, error: unknown): Served<T> {
+  private fallBack<T>(
+    stale: Entry<T> | undefined,
+    error: unknown,
+    caller: BoundedCaller<Served<T>> | undefined,
+  ): Served<T> {
     const usable = stale?.guard !== undefined && this.entries.now() < stale.guard.errorUntil;
-    if (stale === undefined || !usable) throw error;
-    this.entries.counters.stale += 1;
+    if (stale === undefined || !usable || caller?.hasLeft === true) throw error;
     return this.served(stale);
   }
 
   private served<T>(stale: Entry<T>): Served<T> {
+    this.entries.counters.stale += 1;
     return { content: stale.value, state: 'stale', source: stale };
   }
 
@@ -186,7 +183,8 @@ export class Loader {
     const now = this.entries.now();
     if (now < guard.retryAt) return true;
     if (now >= guard.revalidateUntil) return false;
-    const isRefreshed = leaseIn(sight, now) !== undefined || this.flights.has(flightId(request.address));
+    const isRefreshed =
+      leaseIn(sight, now) !== undefined || this.flights.of(flightId(request.address)) !== undefined;
     const isFull = this.flights.size >= this.options.maxConcurrentLoads;
     if (!isRefreshed && !isFull && !this.isClosed) this.start(request, sight, true);
     return true;
@@ -206,7 +204,7 @@ export class Loader {
     sight: Sight<T> | undefined,
     order: number,
   ): Flight<T> | undefined {
-    const running = this.flights.get(flightId(request.address)) as Flight<T> | undefined;
+    const running = this.flights.of(flightId(request.address)) as Flight<T> | undefined;
     if (running !== undefined && this.isJoinable(running, sight)) {
       waitFor(running);
       this.entries.counters.coalesced += 1;
@@ -234,14 +232,21 @@ export class Loader {
     this.started += 1;
     const id = flightId(request.address);
     const flight = new Flight<T>(id, request.shownKey);
-    if (!isBackground) waitFor(flight);
-    this.flights.set(id, flight);
+    // A refresh is wanted by the cache itself.
+    if (isBackground) flight.waiting += 1;
+    else waitFor(flight);
+    this.flights.add(flight);
     const timeoutMs = this.options.loadTimeoutMs;
     const cancel = this.clock.after(timeoutMs, () =>
-      this.giveUp(flight, this.loadRun.timeout(this.name, timeoutMs)),
+      this.flights.giveUp(flight, () => this.loadRun.timeout(this.name, timeoutMs)),
     );
     const begun = (): void => void (flight.loadingSince = this.sequence += 1);
-    void this.loadRun
+    const end = (): void => {
+      cancel();
+      this.flights.remove(flight);
+    };
+    flight.promise.then(end, end);
+    this.loadRun
       .run(flight, request, sight, begun, () => (this.sequence += 1))
       .then(
         (landing) => flight.land(landing),
@@ -249,11 +254,7 @@ export class Loader {
           if (!flight.isOver) this.errors.note(id, error, request.errorTtlMs);
           flight.fail(error);
         },
-      )
-      .finally(() => {
-        cancel();
-        this.remove(flight);
-      });
+      );
     return flight;
   }
 
@@ -268,21 +269,10 @@ export class Loader {
       caller.onLeave = () => {
         flight.waiting -= 1;
         if (flight.waiting > 0 || whenAbandoned !== 'abort' || flight.isOver) return;
-        this.giveUp(flight, new DOMException('Nobody waits for this load any more.', 'AbortError'));
+        this.flights.giveUp(flight, nobodyWaits);
       };
     }
     return flight.promise;
-  }
-
-  /** Ends a flight whose factory does not: its late result is refused, and the key can be loaded again. */
-  private giveUp(flight: Flight<unknown>, error: Error): void {
-    this.remove(flight);
-    flight.fail(error);
-    flight.controller.abort(error);
-  }
-
-  private remove(flight: Flight<unknown>): void {
-    if (this.flights.get(flight.id) === flight) this.flights.delete(flight.id);
   }
 }
 
@@ -297,10 +287,14 @@ function flightId({ codec, segments, version }: FlightAddress): string {
   return `${version}:${codec.kind}:${segments}`;
 }
 
+function nobodyWaits(): DOMException {
+  return new DOMException('Nobody waits for this load any more.', 'AbortError');
+}
+
 function contentOf<T>({ held }: Sight<T>): T | number | undefined {
   return typeof held === 'object' ? held.value : held;
 }
 
-function sourceOf<T>({ held }: Sight<T>): Entry<T> | undefined {
+function entryOf<T>({ held }: Sight<T>): Entry<T> | undefined {
   return typeof held === 'object' ? held : undefined;
 }

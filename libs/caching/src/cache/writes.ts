@@ -142,12 +142,12 @@ export class Writes<T> {
     const { backend } = this.entries;
     const pairs = segments.map((each) => this.entries.finalKeys.of(this.codec.kind, each, version));
     const keys = pairs.map(({ key }) => key);
-    const held = backend.getMany(keys);
     // What the backend calls present may be a lease, or an entry that is no longer current.
-    const payloads = backend.capabilities.ordered === true ? held : await held;
-    const removed = await backend.deleteMany(keys);
+    const [looked, removed] =
+      backend.capabilities.ordered === true
+        ? await Promise.all([backend.getMany(keys), backend.deleteMany(keys)])
+        : [await backend.getMany(keys), await backend.deleteMany(keys)];
     if (removed === 0) return 0;
-    const looked = await payloads;
     const present = await Promise.all(
       pairs.map(({ fullKey }, index) => this.entries.wasPresent(this.codec, looked[index], fullKey)),
     );
@@ -181,17 +181,23 @@ export class Writes<T> {
     if (!journal.isEmpty) journal.forget(this.changeOf(segments, version));
   }
 
+  /**
+   * A set is made up for over what is older. Where the key is absent it is not: it may have been deleted since. An integer
+   * does not say when it was written, and a tag may have been invalidated since: then the key is emptied.
+   */
   private rememberSet(segments: string, version: number, made: Made<T>, life: Life, at: number): void {
     const redo = () =>
       this.redo(segments, version, at, async (pair, held) => {
-        const kept = keptFor(life);
-        const remaining = kept === null ? null : Math.ceil(at + kept - this.entries.now());
-        if (remaining !== null && remaining <= 0) return this.removeHeld(pair, held);
-        const payload = this.payload(pair, made, life, await this.versionsOf(life.tags), at);
-        const { backend } = this.entries;
-        await (held === undefined
-          ? backend.add(pair.key, payload, remaining)
-          : backend.compareAndSet(pair.key, held, payload, remaining));
+        if (held === undefined) return;
+        const ttlMs = life.ttlMs === null ? null : Math.ceil(life.ttlMs - (this.entries.now() - at));
+        const left = { ...life, ttlMs };
+        const remaining = keptFor(left);
+        const tags = await this.versionsOf(life.tags);
+        const isOutdated = tags.some(({ hard, soft }) => Math.max(hard, soft) > at * 1000);
+        const isOver = remaining !== null && remaining <= 0;
+        if (isOutdated || isOver || typeof held === 'number') return this.removeHeld(pair, held);
+        const payload = this.payload(pair, made, left, tags, at);
+        await this.entries.backend.compareAndSet(pair.key, held, payload, remaining);
       });
     this.entries.journal.remember(this.changeOf(segments, version), { redo, size: made.size, at });
   }
