@@ -54,7 +54,12 @@ export class Entries {
       return this.policy.read('get', () => this.readShared(codec, segments, version), undefined);
     }
     const { key, fullKey } = this.keyOf(codec.kind, segments, version);
-    return this.open(codec, this.backend.get(key) as Payload | undefined, fullKey);
+    const payload = this.backend.get(key);
+    if (!isPromise(payload)) return this.open(codec, payload, fullKey);
+    const opened = Promise.resolve(payload).then((held) => this.open(codec, held, fullKey));
+    // A closed cache refuses the read without a look at the answer.
+    opened.catch(() => undefined);
+    return this.policy.read('get', () => opened, undefined);
   }
 
   /** Reads many, in the order of the keys, in one round trip. */
