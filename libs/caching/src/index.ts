@@ -9,6 +9,7 @@ export type {
   DatabaseCacheOptions,
   FileCacheOptions,
   GlobalOption,
+  KeyvCacheOptions,
   MemcachedCacheOptions,
   MemoryCacheOptions,
   ModuleOptions,

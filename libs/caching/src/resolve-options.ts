@@ -34,7 +34,8 @@ const count = (least: number, most: number) =>
   z.number(`use a whole number from ${least} to ${most}`).int().min(least).max(most);
 const name = (most: number) =>
   z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
-const given = z.custom<object>((value) => typeof value === 'object' && value !== null, 'use an object');
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+const given = z.custom<object>(isObject, 'use an object');
 
 const COMMON = {
   ttl: ttl.default('15m'),
@@ -83,6 +84,7 @@ const BACKEND_FIELDS = {
     connectTimeout: duration(1, 60_000).default('2s').transform(toMs),
     queryTimeout: duration(1, 600_000).default('5s').transform(toMs),
   },
+  keyv: { store: z.custom<object>(isObject, 'give a Keyv instance or a store for one') },
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
