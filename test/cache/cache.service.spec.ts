@@ -267,6 +267,7 @@ function describeCacheService(name: string, options: () => CacheOptions): void {
 }
 
 describeCacheService('memory', () => ({}));
+describeCacheService('keyv over a Map', () => ({ backend: 'keyv', store: new Map() }));
 
 describeService('redis', (service) => {
   describeCacheService('redis', () => ({ url: service().url }));

@@ -117,6 +117,7 @@ describe('the public API', () => {
       'AlreadyConfiguredError',
       'BackendError',
       'BackendTimeoutError',
+      'CACHING_CLOCK',
       'CacheClosedError',
       'CacheControl',
       'CachePage',

@@ -1,6 +1,7 @@
 import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
 import type { CacheBackend } from './backends/cache-backend.js';
 import type { KnexInstance } from './backends/database/knex-instance.js';
+import type { KeyvStore } from './backends/keyv/keyv-store.js';
 import type { RedisBackendOptions } from './backends/redis/options.js';
 import type { Duration, Ttl } from './duration.js';
 
@@ -128,6 +129,13 @@ export interface DatabaseCacheOptions extends CommonCacheOptions {
   readonly queryTimeout?: Duration;
 }
 
+/** In a store of Keyv 5, where no backend of ours will do. Needs the package `keyv` of version 5 if an instance is given. */
+export interface KeyvCacheOptions extends CommonCacheOptions {
+  readonly backend: 'keyv';
+  /** A Keyv instance or a store for one, such as `new Keyv({ store })`, an adapter, a `Map`; it is never closed. */
+  readonly store: KeyvStore;
+}
+
 /** Nowhere: for tests, and for development with caching switched off. */
 export interface NullCacheOptions extends CommonCacheOptions {
   readonly backend?: 'null';
@@ -147,6 +155,7 @@ export type CacheOptions =
   | MemcachedCacheOptions
   | DatabaseCacheOptions
   | RedisCacheOptions
+  | KeyvCacheOptions
   | NullCacheOptions
   | CustomCacheOptions;
 

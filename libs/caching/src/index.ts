@@ -10,6 +10,7 @@ export type {
   DatabaseCacheOptions,
   FileCacheOptions,
   GlobalOption,
+  KeyvCacheOptions,
   MemcachedCacheOptions,
   MemoryCacheOptions,
   ModuleOptions,

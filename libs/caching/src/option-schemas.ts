@@ -30,8 +30,8 @@ export const count = (least: number, most: number) =>
 /** Text of so many bytes at most, escaped as in a key. */
 export const name = (most: number) =>
   z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
-/** Any object. */
-export const given = z.custom<object>(
-  (value) => typeof value === 'object' && value !== null,
-  'use an object',
-);
+/** Any object. Functions too: a Knex instance is one. */
+export const given = z.custom<object>((value) => Object(value) === value, 'use an object');
+/** Something that a message of its own asks for. */
+export const givenAs = (wanted: string) =>
+  z.custom<object>((value) => typeof value === 'object' && value !== null, wanted);

@@ -8,7 +8,7 @@ import { DEFAULT_CACHE } from './caching.constants.js';
 import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
 import { at, reportUnknown } from './option-problems.js';
-import { count, duration, given, name, ttl } from './option-schemas.js';
+import { count, duration, given, givenAs, name, ttl } from './option-schemas.js';
 
 const COMMON = {
   ttl: ttl.default('15m'),
@@ -70,6 +70,7 @@ const BACKEND_FIELDS = {
     connectTimeout: duration(1, 60_000).default('2s').transform(toMs),
     queryTimeout: duration(1, 600_000).default('5s').transform(toMs),
   },
+  keyv: { store: givenAs('give a Keyv instance or a store for one') },
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 

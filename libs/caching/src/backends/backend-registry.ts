@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { CacheBackend } from './cache-backend.js';
 import type { DatabaseBackendOptions } from './database.backend.js';
 import type { FileBackendOptions } from './file.backend.js';
+import type { KeyvBackendOptions } from './keyv.backend.js';
 import type { MemcachedBackendOptions } from './memcached.backend.js';
 import type { MemoryBackendOptions } from './memory.backend.js';
 import type { RedisBackendOptions } from './redis.backend.js';
@@ -67,6 +68,11 @@ const BACKENDS = {
         clock,
       });
     },
+  },
+  keyv: {
+    schemes: [],
+    open: async ({ store }: Pick<KeyvBackendOptions, 'store'>, clock: Clock) =>
+      new (await import('./keyv.backend.js')).KeyvBackend({ store, clock }),
   },
   null: {
     schemes: ['null:'],

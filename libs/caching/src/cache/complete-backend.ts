@@ -42,7 +42,8 @@ function bulkFallback(backend: CacheBackend): BulkOperations {
   return {
     getMany: (keys) => Promise.all(keys.map(async (key) => backend.get(key))),
     async setMany(writes: readonly BackendWrite[]) {
-      const refused = await Promise.all(writes.map((write) => setOrRefuse(backend, write)));
+      const last = new Map(writes.map((write) => [write.key, write]));
+      const refused = await Promise.all([...last.values()].map((write) => setOrRefuse(backend, write)));
       return refused.filter((key) => key !== undefined);
     },
     async deleteMany(keys) {
@@ -111,7 +112,8 @@ async function increment(
   const [held, life] = await Promise.all([backend.get(key), backend.ttl(key)]);
   if (held === undefined && initial === undefined) return undefined;
   if (held !== undefined && typeof held !== 'number') throw new NotANumberError();
-  const sum = (held ?? initial ?? 0) + delta;
+  // Two times −0 would be −0, which is no payload.
+  const sum = (held ?? initial ?? 0) + delta || 0;
   if (!Number.isSafeInteger(sum)) throw new NumberOutOfRangeError();
   await backend.set(key, sum, held === undefined || life === undefined ? ttlMs : life);
   return sum;
