@@ -30,7 +30,7 @@ describe('resolveOptions', () => {
       writeDeadlineMs: 1000,
       closeDeadlineMs: 2000,
     });
-    expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760 });
+    expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760, flightDeadline: 30_000 });
   });
 
   it('never lets an explicit undefined beat a default, and leaves the caller’s object alone', () => {
