@@ -25,18 +25,14 @@ import {
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import fastifyCompress from '@fastify/compress';
 import fastifyHelmet from '@fastify/helmet';
-import fastifyView from '@fastify/view';
 import { Exclude } from 'class-transformer';
 import compression from 'compression';
-import handlebars from 'handlebars';
 import helmet from 'helmet';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { map, tap } from 'rxjs';
 import { CachePage, CachingModule } from 'nestjs-caching';
-import { PLATFORMS, type Platform, startApp, type TestApp } from '../support/test-app.js';
-
-const VIEWS = fileURLToPath(new URL('../support/views', import.meta.url));
+import { PLATFORMS, startApp, type TestApp } from '../support/test-app.js';
+import { useViews } from '../support/views.js';
 
 let runs: Record<string, number> = {};
 let isAllowed = true;
@@ -168,20 +164,6 @@ class Logging implements NestInterceptor {
   }
 }
 
-async function views(app: INestApplication, platform: Platform): Promise<void> {
-  const engine = app as unknown as {
-    setBaseViewsDir(path: string): void;
-    setViewEngine(engine: string): void;
-    register(plugin: unknown, options: object): Promise<unknown>;
-  };
-  if (platform === 'fastify') {
-    await engine.register(fastifyView, { engine: { handlebars }, root: VIEWS });
-    return;
-  }
-  engine.setBaseViewsDir(VIEWS);
-  engine.setViewEngine('hbs');
-}
-
 describe.each(PLATFORMS)('@CachePage on %s', (platform) => {
   let app: TestApp;
 
@@ -197,7 +179,7 @@ describe.each(PLATFORMS)('@CachePage on %s', (platform) => {
         providers: providers as never,
       },
       async (nest) => {
-        await views(nest, platform);
+        await useViews(nest, platform);
         await configure(nest);
       },
     );

@@ -165,6 +165,11 @@ export interface PagesOptions {
   readonly cache?: string;
   /** The largest body that is stored, in bytes; a larger one passes through. Default 10,485,760 (10 MiB). */
   readonly maxBodySize?: number;
+  /**
+   * How long requests for a page wait for the one that runs its handler; then each runs the handler itself. A response
+   * that takes longer is not stored, and a refresh in the background is broken off. At most `'10m'`. Default `'30s'`.
+   */
+  readonly flightDeadline?: Duration;
 }
 
 /** Several caches, each under its name. One of them is `default`. */

@@ -77,6 +77,7 @@ const BACKEND_FIELDS = {
 const PAGES = z.strictObject({
   cache: z.string('use the name of a cache').default(DEFAULT_CACHE),
   maxBodySize: count(0, 1024 * 1024 * 1024).default(10 * 1024 * 1024),
+  flightDeadline: duration(1, 600_000).default('30s').transform(toMs),
 });
 
 /** One cache with nothing left open. */

@@ -1,20 +1,27 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isNotModified } from './conditional.js';
 import type { StoredHeader, StoredPage } from './stored-page.js';
 
 /** One request and its response, the same on every platform. */
 export interface Exchange {
+  /** Node's own request, beneath what the platform made of it. */
+  readonly incoming: IncomingMessage;
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly scheme: string;
   readonly host: string;
   /** Path and query as the client sent them. */
   readonly target: string;
+  /** Whether the client has left: nothing that is sent will arrive. */
+  readonly isGone: boolean;
   /** Sends a stored page and makes everything that the framework sends afterwards come to nothing. */
   replay(page: StoredPage, ageMs: number): void;
-  /** Watches the response from now on; `undefined` in the end if it did not get out whole or is over the limit. */
-  capture(maxBodySize: number, describe: Describe): Promise<CapturedPage | undefined>;
+  /** Watches the response from now on. */
+  capture(maxBodySize: number, describe: Describe): Promise<Captured>;
 }
+
+/** What has become of a response: the whole of it; broken off on its way; or `undefined`, over the limit. */
+export type Captured = CapturedPage | 'broken' | undefined;
 
 /** A response that went out whole. */
 export interface CapturedPage {

@@ -3,6 +3,7 @@ import { isKeptByNotModified } from './conditional.js';
 import {
   addedHeaders,
   BodyCollector,
+  type Captured,
   type CapturedPage,
   type Describe,
   type Exchange,
@@ -28,6 +29,10 @@ export class ExpressExchange implements Exchange {
     private readonly response: ExpressResponse,
   ) {}
 
+  get incoming(): IncomingMessage {
+    return this.request;
+  }
+
   get method(): string {
     return this.request.method ?? '';
   }
@@ -48,6 +53,10 @@ export class ExpressExchange implements Exchange {
     return this.request.originalUrl;
   }
 
+  get isGone(): boolean {
+    return this.response.destroyed;
+  }
+
   replay(page: StoredPage, ageMs: number): void {
     const { response } = this;
     response.statusCode = page.status;
@@ -64,7 +73,7 @@ export class ExpressExchange implements Exchange {
     silence(response);
   }
 
-  capture(maxBodySize: number, describe: Describe): Promise<CapturedPage | undefined> {
+  capture(maxBodySize: number, describe: Describe): Promise<Captured> {
     const { request, response } = this;
     const before = { ...response.getHeaders() };
     const body = new BodyCollector(maxBodySize);
@@ -114,9 +123,9 @@ export class ExpressExchange implements Exchange {
       response.once('finish', () => {
         resolve(captured && { ...captured, atFinish: lookupIn(response.getHeaders()) });
       });
-      response.once('close', () => resolve(undefined));
+      response.once('close', () => resolve('broken'));
       // The client may have left while the cache was asked: nothing would ever come.
-      if (response.destroyed) resolve(undefined);
+      if (this.isGone) resolve('broken');
     });
   }
 }

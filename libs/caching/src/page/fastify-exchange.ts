@@ -1,9 +1,10 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
 import {
   addedHeaders,
   BodyCollector,
+  type Captured,
   type CapturedPage,
   type Describe,
   type Exchange,
@@ -15,6 +16,7 @@ import type { StoredPage } from './stored-page.js';
 
 /** What we use of a Fastify request. */
 export interface FastifyRequest {
+  readonly raw: IncomingMessage;
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly protocol: string;
@@ -68,6 +70,10 @@ export class FastifyExchange implements Exchange {
     private readonly reply: FastifyReply,
   ) {}
 
+  get incoming(): IncomingMessage {
+    return this.request.raw;
+  }
+
   get method(): string {
     return this.request.method;
   }
@@ -88,6 +94,10 @@ export class FastifyExchange implements Exchange {
     return this.request.originalUrl;
   }
 
+  get isGone(): boolean {
+    return this.reply.raw.destroyed;
+  }
+
   replay(page: StoredPage, ageMs: number): void {
     const { reply } = this;
     reply.code(page.status);
@@ -105,7 +115,7 @@ export class FastifyExchange implements Exchange {
     silence(reply);
   }
 
-  capture(maxBodySize: number, describe: Describe): Promise<CapturedPage | undefined> {
+  capture(maxBodySize: number, describe: Describe): Promise<Captured> {
     const { reply } = this;
     const before = { ...reply.getHeaders() };
     const body = new BodyCollector(maxBodySize);
@@ -134,9 +144,9 @@ export class FastifyExchange implements Exchange {
         const atFinish = lookupIn({ ...reply.raw.getHeaders(), ...reply.getHeaders() });
         resolve(captured && { ...captured, atFinish });
       });
-      reply.raw.once('close', () => resolve(undefined));
+      reply.raw.once('close', () => resolve('broken'));
       // The client may have left while the cache was asked: nothing would ever come.
-      if (reply.raw.destroyed) resolve(undefined);
+      if (this.isGone) resolve('broken');
     });
   }
 }

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
+import type { EventEmitter } from 'node:events';
+import { systemClock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { type FastifyHooks, installCaptureHook } from './fastify-exchange.js';
-import { PageCacheInterceptor } from './page-cache.interceptor.js';
+import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
 import { PageRoutes } from './page-routes.js';
+import { ReDispatch } from './re-dispatch.js';
 
 /**
  * Puts the interceptor where it must be: outside every other, however the application adds those. Routes are registered
@@ -12,18 +15,20 @@ import { PageRoutes } from './page-routes.js';
  */
 @Injectable()
 export class PageCacheInstaller {
-  private readonly isInstalled: boolean;
+  /** `undefined` in an application without a cached route. */
+  readonly interceptor: PageCacheInterceptor | undefined;
+  private readonly reDispatch = new ReDispatch<PageRefresh>(systemClock);
 
   constructor(config: ApplicationConfig, routes: PageRoutes, pages: ResolvedPagesOptions) {
-    this.isInstalled = routes.inspect();
-    if (this.isInstalled)
-      config.getGlobalInterceptors().unshift(new PageCacheInterceptor(routes, pages.maxBodySize));
+    if (!routes.inspect()) return;
+    this.interceptor = new PageCacheInterceptor(routes, pages, this.reDispatch, systemClock);
+    config.getGlobalInterceptors().unshift(this.interceptor);
   }
 
   /** Hooks into the platform; called when the adapter is there and the routes are not. */
   configure({ httpAdapter }: HttpAdapterHost): void {
-    if (this.isInstalled && httpAdapter?.getType() === 'fastify') {
-      installCaptureHook(httpAdapter.getInstance<FastifyHooks>());
-    }
+    if (this.interceptor === undefined || !httpAdapter) return;
+    this.reDispatch.attach(httpAdapter.getHttpServer() as EventEmitter);
+    if (httpAdapter.getType() === 'fastify') installCaptureHook(httpAdapter.getInstance<FastifyHooks>());
   }
 }

@@ -19,6 +19,23 @@ export function pageSegments({ route, scheme, host, target, variants }: PageAddr
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
   const query = question === -1 ? '' : `?${canonicalQuery(target.slice(question + 1))}`;
-  const values = variants.map((value) => (value === undefined ? '' : `=${value}`));
-  return [route, scheme, host, path + query, ...values].map(escapeSegment).join(':');
+  let segments = `${escapeRepeated(route)}:${escapeRepeated(scheme)}:${escapeRepeated(host)}:${escapeSegment(path + query)}`;
+  for (const value of variants) segments += value === undefined ? ':' : `:${escapeSegment(`=${value}`)}`;
+  return segments;
+}
+
+/** What escaping made of routes, schemes and hosts: they repeat, and a host with a port is never as it should be. */
+const escaped = new Map<string, string>();
+/** Clients choose what they send as host, so what is remembered is bounded. */
+const MAX_ESCAPED = 1000;
+const MAX_ESCAPED_LENGTH = 200;
+
+function escapeRepeated(text: string): string {
+  const known = escaped.get(text);
+  if (known !== undefined) return known;
+  const made = escapeSegment(text);
+  if (text.length > MAX_ESCAPED_LENGTH) return made;
+  if (escaped.size >= MAX_ESCAPED) escaped.clear();
+  escaped.set(text, made);
+  return made;
 }
