@@ -60,10 +60,7 @@ function describeProcesses(name: string, location: () => CacheOptions): void {
 
     it('6 · the lease owner is paused (SIGSTOP) past its lease, then resumes and writes → the late write is refused, counted `fenced`', async () => {
       const common = options({ leaseTtl: LEASE_MS });
-      const [owner, follower] = (await Promise.all([start(common), start(common)])) as [
-        CacheProcess,
-        CacheProcess,
-      ];
+      const [owner, follower] = await Promise.all([start(common), start(common)]);
       const paused = load(owner, { value: 'late', isHeld: true });
       await until(() => owner.began('k') === 1);
       owner.child.kill('SIGSTOP');
@@ -103,7 +100,7 @@ function describeProcesses(name: string, location: () => CacheOptions): void {
 
     it("11 · A's factory in one process needs B, B's factory in another needs A → a typed error at the load's deadline, no hang", async () => {
       const common = options({ loadTimeout: '1s' });
-      const [one, two] = (await Promise.all([start(common), start(common)])) as [CacheProcess, CacheProcess];
+      const [one, two] = await Promise.all([start(common), start(common)]);
       const loading = [
         load(one, { key: 'A', isHeld: true, needs: 'B' }),
         load(two, { key: 'B', isHeld: true, needs: 'A' }),
