@@ -28,6 +28,7 @@ import { Listing } from './listing.js';
 import { type Lock, Locks } from './locks.js';
 import { PresentEntries } from './present-entries.js';
 import { RequestMemo } from './request-memo.js';
+import { noteRead } from './tag-scope.js';
 import { checkedTags } from './tags.js';
 import { ValueLoads } from './value-loads.js';
 import { keptIn, type KeptValue, valueCodec, valueOf } from './values.js';
@@ -177,8 +178,7 @@ export class CacheService {
     const values = new Map<string, T>();
     found.forEach((entry, index) => {
       const value = this.answer<T>(entry, options);
-      const key = asked[index];
-      if (value !== undefined && key !== undefined) values.set(key, value);
+      if (value !== undefined) values.set(asked[index]!, value);
     });
     return values;
   }
@@ -338,6 +338,7 @@ export class CacheService {
       return options?.default;
     }
     counters.hits += 1;
+    noteRead(this.engine.entries.tags, found);
     return valueOf(keptIn(found), options?.copy === true) as T;
   }
 

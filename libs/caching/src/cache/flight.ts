@@ -1,27 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { LoadCycleError } from '../errors.js';
-import type { TagVersion } from './tags.js';
+import type { Landing } from './landing.js';
 
 /** So much of a key appears in messages. */
 const SHOWN_KEY_LENGTH = 40;
-
-/** What a load has come to. */
-export interface Landing<T> {
-  /** What was loaded; `undefined` when the factory had nothing. */
-  readonly content: T | number | undefined;
-  readonly createdAt: number;
-  /** From this stamp on, callers must not be given it: an invalidation came during the load. */
-  readonly outdatedFrom: number | undefined;
-  /**
-   * When it was last compared with what lies in the store, in the loader's order: it says nothing to callers who looked
-   * later.
-   */
-  readonly seenAt: number;
-  /** The versions of the tags that it depends on. */
-  readonly tags: readonly TagVersion[];
-  /** Milliseconds that it stays fresh, `null` for ever; 0 for what is not stored. */
-  readonly ttlMs: number | null;
-}
 
 /** One running load of a key, and all who wait for it. */
 export class Flight<T> {

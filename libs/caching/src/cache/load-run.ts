@@ -3,18 +3,18 @@ import { LoadTimeoutError, ValueTooLargeError } from '../errors.js';
 import type { Address, Entries, Sight } from './entries.js';
 import { type Entry, type Guard, guardFor, keptFor, type Life } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
-import { type Flight, type Landing, runAsPartOf } from './flight.js';
+import { type Flight, runAsPartOf } from './flight.js';
+import { type Landing, landingOf, NOTHING } from './landing.js';
 import { type HeldLease, leaseIn, type Leases } from './leases.js';
-import { checkedTags, NO_VERSIONS, type TagVersion } from './tags.js';
+import { checkedTags, NO_TAGS, NO_VERSIONS, type TagVersion } from './tags.js';
 import { TagDependencies } from './tag-dependencies.js';
+import { TagScope } from './tag-scope.js';
 
 /** What a factory may say about its load. */
 export interface RunContext {
   readonly signal: AbortSignal;
   setTtl(ttlMs: number | null): void;
   addTags(tags: readonly string[]): void;
-  /** Tags that come with something inside, at the versions that it was made with. */
-  inherit(versions: readonly TagVersion[]): void;
 }
 
 /** What was made; `undefined` for nothing. */
@@ -155,8 +155,9 @@ export class LoadRun {
     if (this.entries.backend.capabilities.stores) this.entries.counters.unleased += 1;
     const createdAt = this.entries.now();
     const tags = new TagDependencies(this.entries, sight?.stamp ?? 0, []);
+    tags.learn(plan.life.tags);
     const { made } = await this.make(flight, plan, tags);
-    return { ...NOTHING, content: made?.value, createdAt };
+    return { ...NOTHING, content: made?.value, createdAt, names: tags.names };
   }
 
   private async make<T>(
@@ -171,10 +172,13 @@ export class LoadRun {
       signal: flight.controller.signal,
       setTtl: (given) => void (ttlMs = given),
       addTags: (given) => tags.learn(checkedTags(given)),
-      inherit: (versions) => tags.inherit(versions),
     };
     try {
-      const made = await runAsPartOf(flight as Flight<unknown>, () => make(context));
+      const scope = new TagScope();
+      const made = await runAsPartOf(flight as Flight<unknown>, () => scope.run(() => make(context)));
+      const inside = scope.dependencies(this.entries.tags);
+      tags.inherit(inside.tags);
+      tags.learn(inside.names);
       return { made, life: { ...life, ttlMs } };
     } catch (error) {
       counters.loadErrors += 1;
@@ -198,7 +202,7 @@ export class LoadRun {
     const landing = { ...NOTHING, content: made?.value, createdAt: lease.createdAt };
     if (made === undefined || (life.ttlMs !== null && life.ttlMs <= 0)) {
       await this.leases.release(lease);
-      return landing;
+      return { ...landing, names: tags.names };
     }
     // Until the tags have been compared, whoever came after another invalidation had better not have it.
     const kept = {
@@ -218,7 +222,15 @@ export class LoadRun {
     if (kept.outcome === 'failed') void this.leases.release(lease);
     else if (kept.outcome !== 'stored') await this.leases.release(lease);
     const { versions, outdatedFrom, outcome } = kept;
-    return { ...landing, outdatedFrom, seenAt, tags: versions, ttlMs: outcome === 'stored' ? life.ttlMs : 0 };
+    const names = versions.length === 0 ? tags.names : NO_TAGS;
+    return {
+      ...landing,
+      outdatedFrom,
+      seenAt,
+      tags: versions,
+      names,
+      ttlMs: outcome === 'stored' ? life.ttlMs : 0,
+    };
   }
 
   private async store<T>(
@@ -272,18 +284,3 @@ export class LoadRun {
 }
 
 type Outcome = 'stored' | 'fenced' | 'refused' | 'failed';
-
-const NOTHING = {
-  content: undefined,
-  createdAt: 0,
-  outdatedFrom: undefined,
-  seenAt: Infinity,
-  tags: NO_VERSIONS,
-  ttlMs: 0,
-};
-
-function landingOf<T>({ held }: Sight<T>, seenAt: number): Landing<T> {
-  if (typeof held !== 'object') return { ...NOTHING, content: held, seenAt };
-  const tags = held.guard?.tags ?? NO_VERSIONS;
-  return { ...NOTHING, content: held.value, createdAt: held.createdAt, tags, seenAt };
-}

@@ -5,11 +5,13 @@ import { bounded, type BoundedCaller, type CallerBounds } from './caller-bounds.
 import type { Address, Entries, Sight } from './entries.js';
 import type { Entry } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
-import { Flight, type Landing, waitFor } from './flight.js';
+import { Flight, waitFor } from './flight.js';
+import type { Landing } from './landing.js';
 import { leaseIn, type Leases } from './leases.js';
 import { LoadErrors } from './load-errors.js';
 import { LoadRun, type LoadPlan } from './load-run.js';
 import { RunningFlights } from './running-flights.js';
+import { currentTagScope, dependenciesOf } from './tag-scope.js';
 
 /** A load that a layer asks for. */
 export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
@@ -71,12 +73,7 @@ export class Loader {
 
   /** The value of a key: what is held, or what the factory makes. */
   load<T>(request: LoadRequest<T>): Promise<Served<T>> {
-    const { timeoutMs, softTimeoutMs, signal } = request;
-    if (timeoutMs === undefined && softTimeoutMs === undefined && signal === undefined)
-      return this.serve(request, undefined, undefined);
-    return bounded<Served<T>>(this.name, request, this.clock, (caller) =>
-      this.serve(request, caller, undefined),
-    );
+    return this.serveBounded(request, undefined);
   }
 
   /** As {@link load} for many keys, with one look at all of them. `begun` is told how many flights have begun at once. */
@@ -94,11 +91,7 @@ export class Loader {
     );
     const before = this.started;
     const served = requests.map((request, index) => {
-      const first = { order, sight: sights[index] };
-      const { timeoutMs, softTimeoutMs, signal } = request;
-      return timeoutMs === undefined && softTimeoutMs === undefined && signal === undefined
-        ? this.serve(request, undefined, first)
-        : bounded<Served<T>>(this.name, request, this.clock, (caller) => this.serve(request, caller, first));
+      return this.serveBounded(request, { order, sight: sights[index] });
     });
     begun(this.started - before);
     return Promise.all(served);
@@ -123,6 +116,21 @@ export class Loader {
   async drain(limitMs: number): Promise<void> {
     this.isClosed = true;
     await this.flights.drain(limitMs, this.clock, () => new CacheClosedError(this.name));
+  }
+
+  /** Serves a caller within its bounds, and tells the tags of what it gets to whatever is being made of it. */
+  private serveBounded<T>(request: LoadRequest<T>, first: FirstLook<T> | undefined): Promise<Served<T>> {
+    const { timeoutMs, softTimeoutMs, signal } = request;
+    const isUnbounded = timeoutMs === undefined && softTimeoutMs === undefined && signal === undefined;
+    const serving = isUnbounded
+      ? this.serve(request, undefined, first)
+      : bounded<Served<T>>(this.name, request, this.clock, (caller) => this.serve(request, caller, first));
+    const scope = currentTagScope();
+    if (scope === undefined) return serving;
+    return serving.then((served) => {
+      scope.note(this.entries.tags, dependenciesOf(served.source));
+      return served;
+    });
   }
 
   private async serve<T>(

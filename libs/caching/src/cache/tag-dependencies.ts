@@ -31,6 +31,11 @@ export class TagDependencies {
     return this.stamp + 1;
   }
 
+  /** All of them by name. */
+  get names(): readonly string[] {
+    return [...new Set([...this.known.map(({ tag }) => tag), ...this.inherited.keys(), ...this.learned])];
+  }
+
   learn(tags: readonly string[]): void {
     for (const tag of tags) this.learned.add(tag);
   }
