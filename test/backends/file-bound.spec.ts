@@ -219,8 +219,12 @@ async function countFiles(): Promise<number> {
 }
 
 async function entryFiles(): Promise<string[]> {
-  const files = await readdir(directory, { recursive: true });
-  return files.filter((file) => file.endsWith('.nestcache')).map((file) => join(directory, file));
+  // Not `recursive`: drafts are folders, and one may be gone before the listing comes to it.
+  const folders = (await readdir(directory)).map((folder) => join(directory, folder));
+  const files = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((file) => join(folder, file))),
+  );
+  return files.flat().filter((file) => file.endsWith('.nestcache'));
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
