@@ -1,4 +1,4 @@
-import type { RunContext } from './load-run.js';
+import type { RunContext } from './load-plan.js';
 
 interface Joined<T> {
   readonly context: RunContext;

@@ -1,37 +1,14 @@
 import type { Clock } from '../clock.js';
 import { LoadTimeoutError, ValueTooLargeError } from '../errors.js';
-import type { Address, Entries, Sight } from './entries.js';
+import type { Entries, Sight } from './entries.js';
 import { type Entry, type Guard, guardFor, keptFor, type Life } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
-import { type Flight, runAsPartOf } from './flight.js';
+import type { Flight } from './flight.js';
 import { type Landing, landingOf, NOTHING } from './landing.js';
 import { type HeldLease, leaseIn, type Leases } from './leases.js';
-import { checkedTags, NO_TAGS, NO_VERSIONS, type TagVersion } from './tags.js';
+import { NO_TAGS, NO_VERSIONS, type TagVersion } from './tags.js';
 import { TagDependencies } from './tag-dependencies.js';
-import { TagScope } from './tag-scope.js';
-
-/** What a factory may say about its load. */
-export interface RunContext {
-  readonly signal: AbortSignal;
-  setTtl(ttlMs: number | null): void;
-  addTags(tags: readonly string[]): void;
-}
-
-/** What was made; `undefined` for nothing. */
-export interface Made<T> {
-  readonly value: T;
-  /** The same as a bare integer, if it is one: kept as such unless it has tags or stale windows. */
-  readonly counter: number | undefined;
-  readonly size: number;
-}
-
-export interface LoadPlan<T> {
-  readonly address: Address<T>;
-  readonly life: Life;
-  readonly make: (context: RunContext) => Promise<Made<T> | undefined>;
-  /** Told when the factory will not run soon, or not at all: somebody else has the lease, or it could not be asked for. */
-  readonly standsBack?: (() => void) | undefined;
-}
+import { type LoadPlan, type Made, runFactory } from './load-plan.js';
 
 /** How often a follower looks whether the holder of the lease is done, in milliseconds: at first, and at most. */
 const FIRST_POLL_MS = 20;
@@ -120,7 +97,11 @@ export class LoadRun {
     try {
       begun();
       const startedAt = this.clock.monotonic();
-      const { made, life } = await this.make(flight, plan, tags);
+      const settle = async (): Promise<readonly TagVersion[] | undefined> => {
+        const { versions, outdatedFrom } = await tags.settle();
+        return outdatedFrom === undefined && !flight.isOver && !lease.isLost ? versions : undefined;
+      };
+      const { made, life } = await runFactory(flight, plan, tags, this.entries, settle);
       const loadMs = Math.round(this.clock.monotonic() - startedAt);
       return await this.keep(flight, plan, lease, tags, { made, life, loadMs }, order);
     } catch (error) {
@@ -156,34 +137,8 @@ export class LoadRun {
     const createdAt = this.entries.now();
     const tags = new TagDependencies(this.entries, sight?.stamp ?? 0, []);
     tags.learn(plan.life.tags);
-    const { made } = await this.make(flight, plan, tags);
+    const { made } = await runFactory(flight, plan, tags, this.entries, async () => undefined);
     return { ...NOTHING, content: made?.value, createdAt, names: tags.names };
-  }
-
-  private async make<T>(
-    flight: Flight<T>,
-    { make, life }: LoadPlan<T>,
-    tags: TagDependencies,
-  ): Promise<{ readonly made: Made<T> | undefined; readonly life: Life }> {
-    const { counters } = this.entries;
-    counters.loads += 1;
-    let { ttlMs } = life;
-    const context: RunContext = {
-      signal: flight.controller.signal,
-      setTtl: (given) => void (ttlMs = given),
-      addTags: (given) => tags.learn(checkedTags(given)),
-    };
-    try {
-      const scope = new TagScope();
-      const made = await runAsPartOf(flight as Flight<unknown>, () => scope.run(() => make(context)));
-      const inside = scope.dependencies(this.entries.tags);
-      tags.inherit(inside.tags);
-      tags.learn(inside.names);
-      return { made, life: { ...life, ttlMs } };
-    } catch (error) {
-      counters.loadErrors += 1;
-      throw error;
-    }
   }
 
   /** Stores what was made, unless something has come in between: then it is for its callers alone. */

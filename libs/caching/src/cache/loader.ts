@@ -3,14 +3,16 @@ import type { Clock } from '../clock.js';
 import { CacheClosedError, TooManyLoadsError } from '../errors.js';
 import { bounded, type BoundedCaller, type CallerBounds } from './caller-bounds.js';
 import type { Address, Entries, Sight } from './entries.js';
-import type { Entry } from './entry.js';
-import type { FailurePolicy } from './failure-policy.js';
+import type { Entry, Life } from './entry.js';
+import { type FailurePolicy, isPromise } from './failure-policy.js';
 import { Flight, waitFor } from './flight.js';
 import type { Landing } from './landing.js';
 import { leaseIn, type Leases } from './leases.js';
 import { LoadErrors } from './load-errors.js';
-import { LoadRun, type LoadPlan } from './load-run.js';
-import { RunningFlights } from './running-flights.js';
+import type { LoadPlan } from './load-plan.js';
+import { LoadRun } from './load-run.js';
+import { contentOf, entryOf } from './payloads.js';
+import { type FlightAddress, flightId, RunningFlights } from './running-flights.js';
 import { currentTagScope, dependenciesOf } from './tag-scope.js';
 
 /** A load that a layer asks for. */
@@ -21,6 +23,10 @@ export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
   readonly errorTtlMs: number;
   /** What becomes of the load when everybody has left who waited for it. */
   readonly whenAbandoned?: 'finish' | 'abort' | undefined;
+  /** A look that was taken already. */
+  readonly first?: FirstLook<T> | undefined;
+  /** How long the flight may take, in milliseconds, where it is not the cache's `loadTimeout`. */
+  readonly flightTimeoutMs?: number | undefined;
 }
 
 /** What a caller gets. */
@@ -36,11 +42,13 @@ export interface LoaderOptions {
   readonly loadTimeoutMs: number;
 }
 
-/** A look that was taken for many keys at once. */
-interface FirstLook<T> {
+/** A look that was taken before the load was asked for. */
+export interface FirstLook<T> {
   readonly order: number;
   readonly sight: Sight<T> | undefined;
 }
+
+type LookRequest<T> = Pick<LoadPlan<T>, 'address'> & { readonly life: Pick<Life, 'tags'> };
 
 /** A load that was outdated before it ended is begun anew so often for callers that came after the invalidation. */
 const MAX_TURNS = 5;
@@ -73,7 +81,16 @@ export class Loader {
 
   /** The value of a key: what is held, or what the factory makes. */
   load<T>(request: LoadRequest<T>): Promise<Served<T>> {
-    return this.serveBounded(request, undefined);
+    return this.serveBounded(request, request.first);
+  }
+
+  /** A look at a key, for those who load it only if they do not find what they want. */
+  lookFirst<T>(address: Address<T>, tags: readonly string[]): Awaitable<FirstLook<T>> {
+    const order = (this.sequence += 1);
+    const sight = this.entries.answersAtOnce
+      ? this.entries.look(address, tags)
+      : this.look({ address, life: { tags } });
+    return isPromise(sight) ? sight.then((later) => ({ order, sight: later })) : { order, sight };
   }
 
   /** As {@link load} for many keys, with one look at all of them. `begun` is told how many flights have begun at once. */
@@ -90,9 +107,9 @@ export class Loader {
       [],
     );
     const before = this.started;
-    const served = requests.map((request, index) => {
-      return this.serveBounded(request, { order, sight: sights[index] });
-    });
+    const served = requests.map((request, index) =>
+      this.serveBounded(request, { order, sight: sights[index] }),
+    );
     begun(this.started - before);
     return Promise.all(served);
   }
@@ -145,10 +162,10 @@ export class Loader {
       const sight = isGiven ? first.sight : await this.look(request);
       if (sight?.freshness === 'fresh') {
         counters.hits += 1;
-        return { content: contentOf(sight), state: 'hit', source: entryOf(sight) };
+        return { content: contentOf(sight.held), state: 'hit', source: entryOf(sight.held) };
       }
       if (caller?.hasLeft === true && request.whenAbandoned === 'abort') throw nobodyWaits();
-      const stale = sight?.freshness === 'stale' ? entryOf(sight) : undefined;
+      const stale = sight?.freshness === 'stale' ? entryOf(sight.held) : undefined;
       if (stale !== undefined) caller?.offer(() => this.served(stale));
       if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>))
         return this.served(stale);
@@ -198,7 +215,7 @@ export class Loader {
     return true;
   }
 
-  private look<T>({ address, life }: LoadRequest<T>): Awaitable<Sight<T> | undefined> {
+  private look<T>({ address, life }: LookRequest<T>): Awaitable<Sight<T> | undefined> {
     return this.policy.read<Sight<T> | undefined>(
       'get',
       () => this.entries.look(address, life.tags),
@@ -244,7 +261,7 @@ export class Loader {
     if (isBackground) flight.waiting += 1;
     else waitFor(flight);
     this.flights.add(flight);
-    const timeoutMs = this.options.loadTimeoutMs;
+    const timeoutMs = request.flightTimeoutMs ?? this.options.loadTimeoutMs;
     const cancel = this.clock.after(timeoutMs, () =>
       this.flights.giveUp(flight, () => this.loadRun.timeout(this.name, timeoutMs)),
     );
@@ -284,25 +301,6 @@ export class Loader {
   }
 }
 
-/** What names a flight, whatever it carries. */
-interface FlightAddress {
-  readonly codec: Pick<Address<unknown>['codec'], 'kind'>;
-  readonly segments: string;
-  readonly version: number;
-}
-
-function flightId({ codec, segments, version }: FlightAddress): string {
-  return `${version}:${codec.kind}:${segments}`;
-}
-
 function nobodyWaits(): DOMException {
   return new DOMException('Nobody waits for this load any more.', 'AbortError');
-}
-
-function contentOf<T>({ held }: Sight<T>): T | number | undefined {
-  return typeof held === 'object' ? held.value : held;
-}
-
-function entryOf<T>({ held }: Sight<T>): Entry<T> | undefined {
-  return typeof held === 'object' ? held : undefined;
 }

@@ -15,6 +15,14 @@ export interface EntryCodec<T> {
 /** What a key holds for a reader: an entry of a layer, or a bare integer. */
 export type Found<T> = Entry<T> | number | undefined;
 
+export function contentOf<T>(found: Found<T>): T | number | undefined {
+  return typeof found === 'object' ? found.value : found;
+}
+
+export function entryOf<T>(found: Found<T>): Entry<T> | undefined {
+  return typeof found === 'object' ? found : undefined;
+}
+
 /** The codec of a lease without a value. */
 const NO_BODY = { codec: 0, body: new Uint8Array(0) };
 

@@ -14,7 +14,7 @@ import {
 } from './cache-service.options.js';
 import type { Engine } from './engine.js';
 import type { Life } from './entry.js';
-import type { Made, RunContext } from './load-run.js';
+import type { Made, RunContext } from './load-plan.js';
 import type { LoadRequest } from './loader.js';
 import { isCounter, keep, type KeptValue, valueCodec, valueOf } from './values.js';
 
@@ -112,7 +112,7 @@ export class ValueLoads {
       signal: first?.signal ?? AbortSignal.abort(),
       setTtl: (ttl) => {
         const ttlMs = this.jittered(ttlToMs(ttl));
-        for (const context of contexts) context.setTtl(ttlMs);
+        for (const context of contexts) context.setLife({ ttlMs });
       },
       addTags: (tags) => {
         for (const context of contexts) context.addTags(tags);

@@ -3,7 +3,7 @@ import type { Address, Entries, EntryCodec, KeyPair } from './entries.js';
 import { type Entry, guardFor, keptFor, type Life } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
 import { changeOf } from './journal.js';
-import type { Made } from './load-run.js';
+import type { Made } from './load-plan.js';
 import type { Loader } from './loader.js';
 import type { TagVersion } from './tags.js';
 
