@@ -110,9 +110,13 @@ function providers(caches: readonly string[]): Provider[] {
     },
     {
       provide: PageCacheInstaller,
-      useFactory: (config: ApplicationConfig, routes: PageRoutes, resolved: ResolvedCachingOptions) =>
-        new PageCacheInstaller(config, routes, resolved.pages),
-      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS],
+      useFactory: (
+        config: ApplicationConfig,
+        routes: PageRoutes,
+        resolved: ResolvedCachingOptions,
+        clock: Clock,
+      ) => new PageCacheInstaller(config, routes, resolved.pages, clock),
+      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, CACHING_CLOCK],
     },
   ];
 }

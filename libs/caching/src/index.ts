@@ -41,7 +41,14 @@ export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
-export type { CachePageOptions } from './page/cache-page.decorator.js';
+export type {
+  CachePageOptions,
+  KeyPart,
+  NamedPagePolicy,
+  PagePolicyOptions,
+  PageRequest,
+} from './page/cache-page.options.js';
+export type { QueryOptions, QueryRule } from './page/query.js';
 export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './page/header-decorators.js';
 export type { CacheControlOptions } from './page/cache-control-patch.js';
 export type { ConditionOptions, ConditionRequest, ProviderLookup } from './page/condition.js';
