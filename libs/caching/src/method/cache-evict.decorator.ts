@@ -27,7 +27,7 @@ interface Targets {
  * @CacheEvict({ name: 'product', tags: ['products'] })
  * async remove(id: number): Promise<void> {}
  */
-export function CacheEvict<const Options extends CacheEvictOptions>(
+export function CacheEvict<const Options extends CacheEvictOptions & object>(
   options: Exactly<Options, CacheEvictOptions>,
 ): MethodCacheDecorator<Options>;
 export function CacheEvict(options: CacheEvictOptions): MethodCacheDecorator {

@@ -21,7 +21,7 @@ import type { CachePutOptions } from './method-options.js';
  * @CachePut({ name: 'product', ttl: '5m', key: (product: Product) => [product.id] })
  * async save(product: Product): Promise<Product> {}
  */
-export function CachePut<const Options extends CachePutOptions>(
+export function CachePut<const Options extends CachePutOptions & object>(
   options: Exactly<Options, CachePutOptions>,
 ): MethodCacheDecorator<Options>;
 export function CachePut(given: CachePutOptions): MethodCacheDecorator {

@@ -25,7 +25,7 @@ import type { CachedManyOptions } from './method-options.js';
  * async findMany(ids: readonly number[]): Promise<Map<number, Product>> {}
  */
 export function CachedMany(ttl?: Ttl): BatchCacheDecorator;
-export function CachedMany<const Options extends CachedManyOptions>(
+export function CachedMany<const Options extends CachedManyOptions & object>(
   options: Exactly<Options, CachedManyOptions>,
 ): BatchCacheDecorator<Options>;
 export function CachedMany(given?: Ttl | CachedManyOptions): BatchCacheDecorator {

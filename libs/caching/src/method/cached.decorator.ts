@@ -24,7 +24,7 @@ import type { CachedOptions } from './method-options.js';
  * async find(id: number): Promise<Product> {}
  */
 export function Cached(ttl?: Ttl): MethodCacheDecorator;
-export function Cached<const Options extends CachedOptions>(
+export function Cached<const Options extends CachedOptions & object>(
   options: Exactly<Options, CachedOptions>,
 ): MethodCacheDecorator<Options>;
 export function Cached(given?: Ttl | CachedOptions): MethodCacheDecorator {
