@@ -4,6 +4,7 @@ import {
   Module,
   type NestModule,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
@@ -19,6 +20,8 @@ import { getCacheToken } from './cache/inject-cache.decorator.js';
 import { withRequestMemo } from './cache/request-memo.js';
 import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
+import { DecoratedMethods } from './method/decorated-methods.js';
+import { MethodCaches } from './method/method-caches.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageRoutes } from './page/page-routes.js';
 import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
@@ -33,12 +36,13 @@ const RESOLVED_OPTIONS = Symbol.for('nestjs-caching:resolved-options');
  * CachingModule.forRoot({ url: process.env.REDIS_URL, keyPrefix: 'shop', ttl: '5m' })
  */
 @Module({})
-export class CachingModule implements NestModule, OnApplicationShutdown {
+export class CachingModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
     modules: ModulesContainer,
     private readonly registry: CacheRegistry,
     private readonly pages: PageCacheInstaller,
     private readonly adapter: HttpAdapterHost,
+    private readonly methods: DecoratedMethods,
   ) {
     const instances = [...modules.values()].filter(({ metatype }) => metatype === CachingModule);
     if (instances.length > 1) throw new AlreadyConfiguredError();
@@ -65,6 +69,10 @@ export class CachingModule implements NestModule, OnApplicationShutdown {
       .forRoutes('{*path}');
   }
 
+  onModuleInit(): void {
+    this.methods.inspect();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.registry.close();
   }
@@ -76,7 +84,7 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, ...caches.map((name) => getCacheToken(name))],
+    exports: [CacheRegistry, MethodCaches, ...caches.map((name) => getCacheToken(name))],
   };
 }
 
@@ -98,6 +106,17 @@ function providers(caches: readonly string[]): Provider[] {
       useFactory: (registry: CacheRegistry) => registry.get(name).service,
       inject: [CacheRegistry],
     })),
+    {
+      provide: MethodCaches,
+      useFactory: (registry: CacheRegistry) => new MethodCaches(registry),
+      inject: [CacheRegistry],
+    },
+    {
+      provide: DecoratedMethods,
+      useFactory: (modules: ModulesContainer, methods: MethodCaches) =>
+        new DecoratedMethods(modules, methods),
+      inject: [ModulesContainer, MethodCaches],
+    },
     {
       provide: PageRoutes,
       useFactory: (
