@@ -126,6 +126,7 @@ describe('the public API', () => {
       'CachingModule',
       'CircuitOpenError',
       'Condition',
+      'FragmentCache',
       'InjectCache',
       'InvalidArgumentError',
       'InvalidDecorationError',
@@ -147,6 +148,7 @@ describe('the public API', () => {
       'ValueTooLargeError',
       'VaryOn',
       'VaryOnCookie',
+      'fragmentKey',
       'getCacheToken',
       'withRequestMemo',
     ]);

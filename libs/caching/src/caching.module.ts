@@ -19,6 +19,7 @@ import { getCacheToken } from './cache/inject-cache.decorator.js';
 import { withRequestMemo } from './cache/request-memo.js';
 import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
+import { FragmentCache } from './fragment/fragment-cache.service.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageRoutes } from './page/page-routes.js';
 import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
@@ -76,7 +77,7 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, ...caches.map((name) => getCacheToken(name))],
+    exports: [CacheRegistry, FragmentCache, ...caches.map((name) => getCacheToken(name))],
   };
 }
 
@@ -98,6 +99,12 @@ function providers(caches: readonly string[]): Provider[] {
       useFactory: (registry: CacheRegistry) => registry.get(name).service,
       inject: [CacheRegistry],
     })),
+    {
+      provide: FragmentCache,
+      useFactory: (registry: CacheRegistry, resolved: ResolvedCachingOptions) =>
+        new FragmentCache(registry, resolved.fragments),
+      inject: [CacheRegistry, RESOLVED_OPTIONS],
+    },
     {
       provide: PageRoutes,
       useFactory: (

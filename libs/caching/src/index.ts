@@ -9,6 +9,7 @@ export type {
   CustomCacheOptions,
   DatabaseCacheOptions,
   FileCacheOptions,
+  FragmentsOptions,
   GlobalOption,
   KeyvCacheOptions,
   MemcachedCacheOptions,
@@ -39,6 +40,18 @@ export type { Explanation, HeldExplanation, KeyExplanation, TagExplanation } fro
 export type { Lock } from './cache/locks.js';
 export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
+
+export { FragmentCache } from './fragment/fragment-cache.service.js';
+export type {
+  FragmentIdentity,
+  FragmentOptions,
+  FragmentPlace,
+  FragmentReference,
+  RenderFragment,
+} from './fragment/fragment.options.js';
+export { fragmentKey } from './fragment/fragment-key.js';
+export type { FragmentVary } from './fragment/fragment-key.js';
+export type { PrefetchedFragments } from './fragment/prefetched-fragments.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
 export type { CachePageOptions } from './page/cache-page.decorator.js';

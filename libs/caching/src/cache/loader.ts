@@ -2,10 +2,10 @@ import type { Awaitable } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 import { CacheClosedError, TooManyLoadsError } from '../errors.js';
 import { bounded, type BoundedCaller, type CallerBounds } from './caller-bounds.js';
-import type { Address, Entries, Sight } from './entries.js';
+import type { Entries, Sight } from './entries.js';
 import type { Entry } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
-import { Flight, waitFor } from './flight.js';
+import { Flight, type FlightAddress, flightId, waitFor } from './flight.js';
 import type { Landing } from './landing.js';
 import { leaseIn, type Leases } from './leases.js';
 import { LoadErrors } from './load-errors.js';
@@ -21,6 +21,8 @@ export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
   readonly errorTtlMs: number;
   /** What becomes of the load when everybody has left who waited for it. */
   readonly whenAbandoned?: 'finish' | 'abort' | undefined;
+  /** Whether a refresh keeps its caller waiting, because what makes the value cannot run later. Others get the stale value. */
+  readonly refreshesInPlace?: boolean;
 }
 
 /** What a caller gets. */
@@ -37,7 +39,7 @@ export interface LoaderOptions {
 }
 
 /** A look that was taken for many keys at once. */
-interface FirstLook<T> {
+export interface FirstLook<T> {
   readonly order: number;
   readonly sight: Sight<T> | undefined;
 }
@@ -76,23 +78,28 @@ export class Loader {
     return this.serveBounded(request, undefined);
   }
 
-  /** As {@link load} for many keys, with one look at all of them. `begun` is told how many flights have begun at once. */
+  /** One look at many keys, for loads that begin soon. */
+  async lookAhead<T>(requests: readonly Pick<LoadRequest<T>, 'address' | 'life'>[]): Promise<FirstLook<T>[]> {
+    const order = (this.sequence += 1);
+    const addresses = requests.map(({ address }) => address);
+    const tags = [...new Set(requests.flatMap(({ life }) => life.tags))];
+    const look = async () => this.entries.lookAtAll(addresses, tags);
+    const sights = await this.policy.read<Sight<T>[]>('getMany', look, []);
+    return requests.map((_request, index) => ({ order, sight: sights[index] }));
+  }
+
+  /**
+   * As {@link load} for many keys, with one look at all of them, or with those that were taken. `begun` is told how many
+   * flights have begun at once.
+   */
   async loadMany<T>(
     requests: readonly LoadRequest<T>[],
     begun: (flights: number) => void,
+    taken?: readonly FirstLook<T>[],
   ): Promise<Served<T>[]> {
-    const order = (this.sequence += 1);
-    const addresses = requests.map(({ address }) => address);
-    const tags = requests[0]?.life.tags ?? [];
-    const sights = await this.policy.read<Sight<T>[]>(
-      'getMany',
-      async () => this.entries.lookAtAll(addresses, tags),
-      [],
-    );
+    const looks = taken ?? (await this.lookAhead(requests));
     const before = this.started;
-    const served = requests.map((request, index) => {
-      return this.serveBounded(request, { order, sight: sights[index] });
-    });
+    const served = requests.map((request, index) => this.serveBounded(request, looks[index]));
     begun(this.started - before);
     return Promise.all(served);
   }
@@ -153,7 +160,7 @@ export class Loader {
       if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>))
         return this.served(stale);
       const failure = this.errors.recent(flightId(request.address));
-      if (failure !== undefined) return this.fallBack(stale, failure.error, caller);
+      if (failure !== undefined) return this.fallBack(stale, failure.error, caller, request);
       counters.misses += turn === 1 ? 1 : 0;
       try {
         const flight = this.join(request, sight, order);
@@ -163,7 +170,7 @@ export class Loader {
         if ((isOutdated || order > landing.seenAt) && turn < MAX_TURNS) continue;
         return { content: landing.content, state: 'loaded', source: landing };
       } catch (error) {
-        return this.fallBack(stale, error, caller);
+        return this.fallBack(stale, error, caller, request);
       }
     }
   }
@@ -173,9 +180,14 @@ export class Loader {
     stale: Entry<T> | undefined,
     error: unknown,
     caller: BoundedCaller<Served<T>> | undefined,
+    { refreshesInPlace }: LoadRequest<T>,
   ): Served<T> {
-    const usable = stale?.guard !== undefined && this.entries.now() < stale.guard.errorUntil;
-    if (stale === undefined || !usable || caller?.hasLeft === true) throw error;
+    const now = this.entries.now();
+    const guard = stale?.guard;
+    const isUsable =
+      guard !== undefined &&
+      (now < guard.errorUntil || (refreshesInPlace === true && now < guard.revalidateUntil));
+    if (stale === undefined || !isUsable || caller?.hasLeft === true) throw error;
     return this.served(stale);
   }
 
@@ -194,7 +206,9 @@ export class Loader {
     const isRefreshed =
       leaseIn(sight, now) !== undefined || this.flights.of(flightId(request.address)) !== undefined;
     const isFull = this.flights.size >= this.options.maxConcurrentLoads;
-    if (!isRefreshed && !isFull && !this.isClosed) this.start(request, sight, true);
+    if (isRefreshed || isFull || this.isClosed) return true;
+    if (request.refreshesInPlace === true) return false;
+    this.start(request, sight, true);
     return true;
   }
 
@@ -282,17 +296,6 @@ export class Loader {
     }
     return flight.promise;
   }
-}
-
-/** What names a flight, whatever it carries. */
-interface FlightAddress {
-  readonly codec: Pick<Address<unknown>['codec'], 'kind'>;
-  readonly segments: string;
-  readonly version: number;
-}
-
-function flightId({ codec, segments, version }: FlightAddress): string {
-  return `${version}:${codec.kind}:${segments}`;
 }
 
 function nobodyWaits(): DOMException {
