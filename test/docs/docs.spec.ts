@@ -130,6 +130,7 @@ describe('the public API', () => {
       'CachingModule',
       'CircuitOpenError',
       'Condition',
+      'FragmentCache',
       'InjectCache',
       'InvalidArgumentError',
       'InvalidDecorationError',
@@ -154,6 +155,7 @@ describe('the public API', () => {
       'VaryOn',
       'VaryOnCookie',
       'cacheKey',
+      'fragmentKey',
       'getCacheToken',
       'withRequestMemo',
     ]);

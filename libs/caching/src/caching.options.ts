@@ -198,6 +198,14 @@ export interface PagesOptions {
   readonly tagHeader?: 'Surrogate-Key' | 'Cache-Tag';
 }
 
+/** What holds for every template fragment. */
+export interface FragmentsOptions {
+  /** The name of the cache that keeps fragments. Default: `fragments` if there is a cache of that name, else `default`. */
+  readonly cache?: string;
+  /** Whether every fragment is rendered anew and none is stored, as for authors at work. Default `false`. */
+  readonly preview?: boolean;
+}
+
 /** Several caches, each under its name. One of them is `default`. */
 export interface NamedCachesOptions {
   readonly caches: Readonly<Record<string, CacheOptions>> & { readonly default: CacheOptions };
@@ -206,6 +214,7 @@ export interface NamedCachesOptions {
 /** What belongs to the module rather than to one cache. */
 export interface ModuleOptions {
   readonly pages?: PagesOptions;
+  readonly fragments?: FragmentsOptions;
 }
 
 /** What `CachingModule.forRoot` takes: one cache, or several by name. */

@@ -9,6 +9,7 @@ export type {
   CustomCacheOptions,
   DatabaseCacheOptions,
   FileCacheOptions,
+  FragmentsOptions,
   GlobalOption,
   KeyvCacheOptions,
   MemcachedCacheOptions,
@@ -53,6 +54,17 @@ export type {
   CacheEvictOptions,
   CachePutOptions,
 } from './method/method-options.js';
+export { FragmentCache } from './fragment/fragment-cache.service.js';
+export type {
+  FragmentIdentity,
+  FragmentOptions,
+  FragmentPlace,
+  FragmentReference,
+  RenderFragment,
+} from './fragment/fragment.options.js';
+export { fragmentKey } from './fragment/fragment-key.js';
+export type { FragmentVary } from './fragment/fragment-key.js';
+export type { PrefetchedFragments } from './fragment/prefetched-fragments.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
 export type {

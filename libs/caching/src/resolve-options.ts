@@ -4,7 +4,7 @@ import type { CacheBackend } from './backends/cache-backend.js';
 import type { BackendName } from './backends/backend-registry.js';
 import { escapeSegment } from './cache/keys.js';
 import { checkInstance, checkOneOf, chooseBackend } from './choose-backend.js';
-import { DEFAULT_CACHE } from './caching.constants.js';
+import { DEFAULT_CACHE, FRAGMENTS_CACHE } from './caching.constants.js';
 import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
 import { at, reportUnknown } from './option-problems.js';
@@ -77,6 +77,11 @@ const BACKEND_FIELDS = {
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
+const FRAGMENTS = z.strictObject({
+  cache: z.string('use the name of a cache').optional(),
+  preview: z.boolean('use true or false').default(false),
+});
+
 /** One cache with nothing left open. */
 export interface ResolvedCacheOptions {
   /** A backend of the caller's, or a name with the options that its constructor takes. */
@@ -103,9 +108,15 @@ export interface ResolvedCacheOptions {
   readonly breaker: { readonly failures: number; readonly pauseMs: number };
 }
 
+export interface ResolvedFragmentsOptions {
+  readonly cache: string;
+  readonly preview: boolean;
+}
+
 export interface ResolvedCachingOptions {
   readonly caches: ReadonlyMap<string, ResolvedCacheOptions>;
   readonly pages: ResolvedPagesOptions;
+  readonly fragments: ResolvedFragmentsOptions;
 }
 
 /**
@@ -116,10 +127,10 @@ export interface ResolvedCachingOptions {
 export function resolveOptions(options: unknown = {}): ResolvedCachingOptions {
   const problems: OptionProblem[] = [];
   const caches = new Map<string, ResolvedCacheOptions>();
-  const { pages, caches: named, ...single } = asRecord(options, '', problems);
+  const { pages, fragments, caches: named, ...single } = asRecord(options, '', problems);
   const wanted = named === undefined ? { [DEFAULT_CACHE]: single } : asRecord(named, 'caches', problems);
   if (named !== undefined) {
-    reportUnknown(Object.keys(single), ['caches', 'pages'], '', problems);
+    reportUnknown(Object.keys(single), ['caches', 'pages', 'fragments'], '', problems);
     if (wanted[DEFAULT_CACHE] === undefined) {
       problems.push({
         path: 'caches',
@@ -135,15 +146,27 @@ export function resolveOptions(options: unknown = {}): ResolvedCachingOptions {
     if (resolved !== undefined) caches.set(cache, resolved);
   }
   const resolvedPages = parse(PAGES, pages ?? {}, 'pages', problems);
-  if (resolvedPages !== undefined && !(resolvedPages.cache in wanted)) {
-    const known = Object.keys(wanted).join(', ');
-    problems.push({
-      path: 'pages.cache',
-      message: `there is no cache named "${resolvedPages.cache}"; known: ${known}`,
-    });
-  }
+  const { cache = FRAGMENTS_CACHE in wanted ? FRAGMENTS_CACHE : DEFAULT_CACHE, ...fragmentOptions } = parse(
+    FRAGMENTS,
+    fragments ?? {},
+    'fragments',
+    problems,
+  ) ?? { preview: false };
+  checkNamed('pages.cache', resolvedPages?.cache, wanted, problems);
+  checkNamed('fragments.cache', cache, wanted, problems);
   if (problems.length > 0 || resolvedPages === undefined) throw new InvalidOptionsError(problems);
-  return { caches, pages: resolvedPages };
+  return { caches, pages: resolvedPages, fragments: { cache, ...fragmentOptions } };
+}
+
+function checkNamed(
+  path: string,
+  cache: string | undefined,
+  wanted: object,
+  problems: OptionProblem[],
+): void {
+  if (cache === undefined || cache in wanted) return;
+  const known = Object.keys(wanted).join(', ');
+  problems.push({ path, message: `there is no cache named "${cache}"; known: ${known}` });
 }
 
 function resolveCache(
