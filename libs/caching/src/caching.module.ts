@@ -7,7 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
-import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE } from './caching.constants.js';
+import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE, RESOLVED_OPTIONS } from './caching.constants.js';
 import type {
   CachingAsyncOptions,
   CachingOptions,
@@ -19,11 +19,12 @@ import { getCacheToken } from './cache/inject-cache.decorator.js';
 import { withRequestMemo } from './cache/request-memo.js';
 import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
+import { invalidationProviders } from './page/invalidation.providers.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
+import { PageCache } from './page/page-cache.service.js';
+import { PageInvalidator } from './page/page-invalidator.js';
 import { PageRoutes } from './page/page-routes.js';
 import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
-
-const RESOLVED_OPTIONS = Symbol.for('nestjs-caching:resolved-options');
 
 /**
  * Caching for an application: import it once, in the root module.
@@ -76,7 +77,7 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, ...caches.map((name) => getCacheToken(name))],
+    exports: [CacheRegistry, PageCache, ...caches.map((name) => getCacheToken(name))],
   };
 }
 
@@ -108,11 +109,16 @@ function providers(caches: readonly string[]): Provider[] {
       ) => new PageRoutes(modules, reflector, registry, resolved.pages),
       inject: [ModulesContainer, Reflector, CacheRegistry, RESOLVED_OPTIONS],
     },
+    ...invalidationProviders,
     {
       provide: PageCacheInstaller,
-      useFactory: (config: ApplicationConfig, routes: PageRoutes, resolved: ResolvedCachingOptions) =>
-        new PageCacheInstaller(config, routes, resolved.pages),
-      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS],
+      useFactory: (
+        config: ApplicationConfig,
+        routes: PageRoutes,
+        resolved: ResolvedCachingOptions,
+        invalidator: PageInvalidator,
+      ) => new PageCacheInstaller(config, routes, resolved.pages, invalidator),
+      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, PageInvalidator],
     },
   ];
 }

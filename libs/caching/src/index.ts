@@ -43,6 +43,11 @@ export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 export { CachePage } from './page/cache-page.decorator.js';
 export type { CachePageOptions } from './page/cache-page.decorator.js';
 export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './page/header-decorators.js';
+export { InvalidatesPages } from './page/invalidates-pages.decorator.js';
+export type { InvalidatingRequest } from './page/invalidates-pages.decorator.js';
+export { PageCache } from './page/page-cache.service.js';
+export type { DeclaredPageTarget, MethodOf, PageTarget, PageTargetList } from './page/page-target.js';
+export type { PathParams } from './page/path-pattern.js';
 export type { CacheControlOptions } from './page/cache-control-patch.js';
 export type { ConditionOptions, ConditionRequest, ProviderLookup } from './page/condition.js';
 
@@ -71,6 +76,7 @@ export {
   InvalidDurationError,
   InvalidKeyError,
   InvalidOptionsError,
+  InvalidPageTargetError,
   LoadCycleError,
   LoadTimeoutError,
   LockTimeoutError,

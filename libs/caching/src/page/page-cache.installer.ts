@@ -5,12 +5,13 @@ import { systemClock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { type FastifyHooks, installCaptureHook } from './fastify-exchange.js';
 import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
+import type { PageInvalidator } from './page-invalidator.js';
 import { PageRoutes } from './page-routes.js';
 import { ReDispatch } from './re-dispatch.js';
 
 /**
  * Puts the interceptor where it must be: outside every other, however the application adds those. Routes are registered
- * before `onModuleInit`, so the constructor of a provider is the place. An application without a cached route gets
+ * before `onModuleInit`, so the constructor of a provider is the place. An application without a page decorator gets
  * nothing, since even an idle interceptor slows every route of it down.
  */
 @Injectable()
@@ -19,9 +20,18 @@ export class PageCacheInstaller {
   readonly interceptor: PageCacheInterceptor | undefined;
   private readonly reDispatch = new ReDispatch<PageRefresh>(systemClock);
 
-  constructor(config: ApplicationConfig, routes: PageRoutes, pages: ResolvedPagesOptions) {
-    if (!routes.inspect()) return;
-    this.interceptor = new PageCacheInterceptor(routes, pages, this.reDispatch, systemClock);
+  constructor(
+    config: ApplicationConfig,
+    routes: PageRoutes,
+    pages: ResolvedPagesOptions,
+    invalidator: PageInvalidator,
+  ) {
+    if (!routes.inspect()) {
+      // The pages may be those of other applications on the same cache.
+      if (invalidator.isDeclared) config.getGlobalInterceptors().unshift(invalidator);
+      return;
+    }
+    this.interceptor = new PageCacheInterceptor(routes, pages, this.reDispatch, systemClock, invalidator);
     config.getGlobalInterceptors().unshift(this.interceptor);
   }
 

@@ -18,6 +18,7 @@ import { ExpressExchange, type ExpressRequest, type ExpressResponse } from './ex
 import { FastifyExchange, type FastifyReply, type FastifyRequest } from './fastify-exchange.js';
 import { pageSegments } from './page-key.js';
 import { isCacheable, isVetoed, storableFor } from './page-policy.js';
+import type { PageInvalidator } from './page-invalidator.js';
 import { type PageRoute, PageRoutes } from './page-routes.js';
 import type { ReDispatch } from './re-dispatch.js';
 import { isStorableHeader, pageCodec, pageSize, type StoredPage } from './stored-page.js';
@@ -70,13 +71,15 @@ export class PageCacheInterceptor implements NestInterceptor {
     private readonly options: ResolvedPagesOptions,
     private readonly reDispatch: ReDispatch<PageRefresh>,
     private readonly clock: Clock,
+    private readonly invalidator: PageInvalidator,
   ) {}
 
   intercept(
     context: ExecutionContext,
-    next: CallHandler,
+    handler: CallHandler,
   ): Observable<unknown> | Promise<Observable<unknown>> {
-    if (context.getType() !== 'http') return next.handle();
+    if (context.getType() !== 'http') return handler.handle();
+    const next = this.invalidator.around(context, handler);
     const route = this.routes.find(context.getHandler(), context.getClass());
     if (route === null) return next.handle();
     const exchange = exchangeOf(context);
