@@ -1,6 +1,6 @@
 /**
  * The direction of dependencies, as docs/design.md draws it:
- * module → page, fragment, insight, compat → cache → backends/cache-backend.ts (types only).
+ * module → page, fragment, method, insight, compat → cache → backends/cache-backend.ts (types only).
  */
 const SRC = '^libs/caching/src';
 
@@ -18,6 +18,7 @@ const PURE = [
   'page/(access-policy|read-log|page-key|page-policy|cache-control|cache-control-patch|cache-status|conditional|field-scanner)',
   'page/(freshness|header-patch|http-date|query|variants|vary)',
   'fragment/fragment-key',
+  'method/(method-key|decorations|fitting-decorator|method-options)',
 ].join('|');
 
 const packageNamed = (name) => `(^|/)node_modules/${name}(/|$)|^${name}(/|$)`;
@@ -48,7 +49,7 @@ module.exports = {
       name: 'backends-know-nothing-above',
       severity: 'error',
       from: { path: `${SRC}/backends/` },
-      to: { path: `${SRC}/(cache|page|fragment|compat|insight)/` },
+      to: { path: `${SRC}/(cache|page|fragment|method|compat|insight)/` },
     },
     {
       name: 'backends-only-through-the-registry',
@@ -95,25 +96,31 @@ module.exports = {
       name: 'cache-knows-nothing-above',
       severity: 'error',
       from: { path: `${SRC}/cache/` },
-      to: { path: `${SRC}/(page|fragment|compat|insight)/` },
+      to: { path: `${SRC}/(page|fragment|method|compat|insight)/` },
     },
     {
-      name: 'pages-know-no-fragment-and-no-backend',
+      name: 'pages-know-no-other-layer-and-no-backend',
       severity: 'error',
       from: { path: `${SRC}/page/` },
-      to: { path: `${SRC}/(fragment|backends)/` },
+      to: { path: `${SRC}/(fragment|method|backends)/` },
     },
     {
-      name: 'fragments-know-no-page-and-no-backend',
+      name: 'fragments-know-no-other-layer-and-no-backend',
       severity: 'error',
       from: { path: `${SRC}/fragment/` },
-      to: { path: `${SRC}/(page|backends)/` },
+      to: { path: `${SRC}/(page|method|backends)/` },
+    },
+    {
+      name: 'methods-know-no-other-layer-and-no-backend',
+      severity: 'error',
+      from: { path: `${SRC}/method/` },
+      to: { path: `${SRC}/(page|fragment|backends)/` },
     },
     {
       name: 'compat-knows-the-engine-only',
       severity: 'error',
       from: { path: `${SRC}/compat/` },
-      to: { path: `${SRC}/(page|fragment|insight|backends)/` },
+      to: { path: `${SRC}/(page|fragment|method|insight|backends)/` },
     },
     {
       name: 'nothing-needs-compat',

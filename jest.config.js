@@ -1,3 +1,13 @@
+const SWC = {
+  jsc: {
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+    target: 'es2022',
+    keepClassNames: true,
+  },
+  sourceMaps: 'inline',
+};
+
 /** Nest 12 is ESM only, so Jest runs in ESM mode: NODE_OPTIONS=--experimental-vm-modules (set by scripts/test.mjs). */
 export default {
   rootDir: '.',
@@ -7,20 +17,11 @@ export default {
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-          target: 'es2022',
-          keepClassNames: true,
-        },
-        module: { type: 'es6' },
-        sourceMaps: 'inline',
-      },
-    ],
+    '^.+\\.ts$': ['@swc/jest', { ...SWC, module: { type: 'es6' } }],
+    '/cookie/dist/.+\\.js$': ['@swc/jest', { ...SWC, module: { type: 'commonjs' } }],
   },
+  // `light-my-request` requires an ES module, which Node can and Jest cannot.
+  transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/)'],
   moduleNameMapper: {
     '^nestjs-caching$': '<rootDir>/libs/caching/src/index.ts',
     '^nestjs-caching/compat$': '<rootDir>/libs/caching/src/compat/index.ts',

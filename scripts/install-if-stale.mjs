@@ -48,14 +48,17 @@ function isCurrent(mode, state) {
   return true;
 }
 
-/** Whether node_modules holds the packages of package-lock.json, by npm's own record of what it installed. */
+/**
+ * Whether node_modules holds the packages of package-lock.json, by npm's own record of what it installed. The record knows
+ * versions, and what `npm install --package-lock-only` did not install.
+ */
 function hasAllPackages(mode) {
   const installed = readJson(join(ROOT, 'node_modules/.package-lock.json'))?.packages;
   if (installed === undefined) return false;
   return Object.entries(lockfile().packages).every(([path, entry]) => {
     const isNeeded = path.startsWith('node_modules/') && !entry.optional && !entry.devOptional && !entry.link;
     if (!isNeeded || (entry.dev && mode === 'production')) return true;
-    return installed[path]?.version === entry.version;
+    return installed[path]?.version === entry.version && existsSync(join(ROOT, path));
   });
 }
 

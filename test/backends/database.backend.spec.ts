@@ -475,10 +475,25 @@ describe('a file of SQLite', () => {
     expect(await backend.get('a')).toBe(2);
   });
 
+  it('that was waited for holds the write for the other process, and the lock is free again', async () => {
+    const write = backend.set('a', 2, null);
+    await pause(50);
+    lock.exec('COMMIT');
+    await write;
+    await backend.set('b', 3, null);
+    expect(lock.prepare('SELECT number FROM nestjs_cache ORDER BY cache_key').all()).toEqual([
+      { number: 2 },
+      { number: 3 },
+    ]);
+    lock.exec('BEGIN IMMEDIATE');
+  });
+
   it('that stays locked is given up in the end', async () => {
     await expect(backend.set('a', 2, null)).rejects.toThrow(/locked/);
     lock.exec('ROLLBACK');
     expect(await backend.get('a')).toBe(1);
+    await backend.set('a', 3, null);
+    expect(lock.prepare('SELECT number FROM nestjs_cache').all()).toEqual([{ number: 3 }]);
   });
 
   it('is for its owner only', () => {

@@ -5,10 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import KeyvRedis from '@keyv/redis';
 import type { Knex } from 'knex';
 import { describeHostileContent } from 'nestjs-caching/testing';
 import { FileBackend } from '../../libs/caching/src/backends/file.backend.js';
 import { CacheFolder } from '../../libs/caching/src/backends/file/cache-folder.js';
+import { KeyvBackend } from '../../libs/caching/src/backends/keyv.backend.js';
 import { MemcachedBackend } from '../../libs/caching/src/backends/memcached.backend.js';
 import { MemoryBackend } from '../../libs/caching/src/backends/memory.backend.js';
 import { RedisBackend } from '../../libs/caching/src/backends/redis.backend.js';
@@ -42,6 +44,22 @@ describe('file', () => {
   });
 });
 
+describe('keyv over a Map', () => {
+  let map: Map<string, string>;
+
+  describeHostileContent('keyv, a Map', {
+    create: () => {
+      map = new Map();
+      return new KeyvBackend({ store: map, clock: systemClock });
+    },
+    storage: () => ({
+      read: (key) => Buffer.from(map.get(key)!),
+      write: (key, bytes) => void map.set(key, Buffer.from(bytes).toString()),
+    }),
+    runner,
+  });
+});
+
 describeService(
   'redis',
   (service) => {
@@ -51,15 +69,31 @@ describeService(
     });
     afterAll(() => plain.destroy());
 
+    const storage = () => ({
+      read: async (key: string) => (await plain.sendCommand(['GET', key], AS_BYTES)) as unknown as Buffer,
+      write: async (key: string, bytes: Uint8Array) =>
+        void (await plain.sendCommand(['SET', key, Buffer.from(bytes)])),
+    });
+
     describeHostileContent('redis', {
       create: async () => {
         await plain.flushAll();
         return new RedisBackend({ url: service().url, ...LIMITS });
       },
-      storage: () => ({
-        read: async (key) => (await plain.sendCommand(['GET', key], AS_BYTES)) as unknown as Buffer,
-        write: async (key, bytes) => void (await plain.sendCommand(['SET', key, Buffer.from(bytes)])),
-      }),
+      storage,
+      runner,
+    });
+
+    let store: KeyvRedis<unknown>;
+
+    describeHostileContent('keyv, KeyvRedis as a store', {
+      create: async () => {
+        await plain.flushAll();
+        store = new KeyvRedis(service().url);
+        return new KeyvBackend({ store, clock: systemClock });
+      },
+      destroy: () => store.disconnect(true),
+      storage,
       runner,
     });
   },

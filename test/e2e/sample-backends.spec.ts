@@ -75,7 +75,7 @@ describe('CACHE_URL', () => {
 
   keptIn('redis', ['redis']);
   keptIn('memcached', ['memcached']);
-  keptIn('postgres', ['postgres']);
+  keptIn('postgres', ['postgres', 'postgresql']);
   keptIn('mariadb', ['mysql', 'mariadb']);
 });
 

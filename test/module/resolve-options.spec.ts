@@ -42,7 +42,16 @@ describe('resolveOptions', () => {
       requestMemo: false,
       breaker: { failures: 5, pauseMs: 1000 },
     });
-    expect(pages).toEqual({ cache: 'default', maxBodySize: 10_485_760, flightDeadline: 30_000 });
+    expect(pages).toEqual({
+      cache: 'default',
+      policies: {},
+      accessTracking: 'on',
+      ignoreReads: [],
+      sessionCookies: ['connect.sid', 'sessionId'],
+      maxBodySize: 10_485_760,
+      maxVariants: 32,
+      flightDeadline: 30_000,
+    });
   });
 
   it('takes a Knex instance, which is a function', async () => {

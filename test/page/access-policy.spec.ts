@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { accessWarning, type DeclaredReads, judgeAccess } from '../../libs/caching/src/page/access-policy.js';
-import { AccessWarnings } from '../../libs/caching/src/page/access-warnings.js';
+import { PageWarnings } from '../../libs/caching/src/page/page-warnings.js';
 import type { AccessReport } from '../../libs/caching/src/page/read-log.js';
 
 const NONE = { identity: [], headers: [] };
@@ -117,10 +117,10 @@ describe('accessWarning', () => {
   });
 });
 
-describe('AccessWarnings', () => {
+describe('PageWarnings', () => {
   it('tells about a route once, and nothing if there is nothing to do', () => {
     const told: string[] = [];
-    const warnings = new AccessWarnings((message) => told.push(message));
+    const warnings = new PageWarnings((message) => told.push(message));
     warnings.reads('A.conditional', [], report({}));
     warnings.reads('A.b', ['user'], report({ identity: ['user'] }));
     warnings.reads('A.b', ['session'], report({ identity: ['session'] }));

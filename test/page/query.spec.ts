@@ -156,7 +156,7 @@ describe('QueryPolicy', () => {
       { ignore: ['*1'] },
     );
     const key = (target: string): string =>
-      pageSegments({ route: 'r', scheme: 's', host: 'h', target, variants: [] });
+      pageSegments({ route: 'r', scheme: 's', host: 'h', target, query: new QueryPolicy(), parts: [] });
     fc.assert(
       fc.property(rules, query, query, (rule, one, other) => {
         const [seenOne, seenOther] = [reduce(rule, `/?${one}`), reduce(rule, `/?${other}`)];

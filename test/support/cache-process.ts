@@ -19,6 +19,10 @@ export type Order =
     }
   | { readonly does: 'finish'; readonly key: string }
   | { readonly does: 'get'; readonly key: string }
+  /** So many increments by 1 at once; answers the sums. */
+  | { readonly does: 'increment'; readonly key: string; readonly times: number }
+  /** Adds all the keys at once; answers those that were absent. */
+  | { readonly does: 'add'; readonly keys: readonly string[]; readonly value: string }
   | { readonly does: 'close' };
 
 /** What the callers of a `load` got: each outcome and how often. */
@@ -73,6 +77,14 @@ async function carryOut(order: Order): Promise<unknown> {
       return held.get(order.key)?.();
     case 'get':
       return cache.get(order.key);
+    case 'increment':
+      return Promise.all(
+        Array.from({ length: order.times }, () => cache.increment(order.key, 1, { initial: 0 })),
+      );
+    case 'add': {
+      const added = await Promise.all(order.keys.map((key) => cache.add(key, { by: order.value })));
+      return order.keys.filter((_key, index) => added[index]);
+    }
     case 'close':
       await cache.close();
       // Nothing of the cache's must hold the process from here on.

@@ -4,6 +4,7 @@ import {
   Module,
   type NestModule,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
@@ -19,6 +20,8 @@ import { getCacheToken } from './cache/inject-cache.decorator.js';
 import { withRequestMemo } from './cache/request-memo.js';
 import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
+import { DecoratedMethods } from './method/decorated-methods.js';
+import { MethodCaches } from './method/method-caches.js';
 import { invalidationProviders } from './page/invalidation.providers.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageCache } from './page/page-cache.service.js';
@@ -34,12 +37,13 @@ import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.j
  * CachingModule.forRoot({ url: process.env.REDIS_URL, keyPrefix: 'shop', ttl: '5m' })
  */
 @Module({})
-export class CachingModule implements NestModule, OnApplicationShutdown {
+export class CachingModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
     modules: ModulesContainer,
     private readonly registry: CacheRegistry,
     private readonly pages: PageCacheInstaller,
     private readonly adapter: HttpAdapterHost,
+    private readonly methods: DecoratedMethods,
   ) {
     const instances = [...modules.values()].filter(({ metatype }) => metatype === CachingModule);
     if (instances.length > 1) throw new AlreadyConfiguredError();
@@ -66,6 +70,10 @@ export class CachingModule implements NestModule, OnApplicationShutdown {
       .forRoutes('{*path}');
   }
 
+  onModuleInit(): void {
+    this.methods.inspect();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.registry.close();
   }
@@ -77,7 +85,7 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, PageCache, ...caches.map((name) => getCacheToken(name))],
+    exports: [CacheRegistry, PageCache, MethodCaches, ...caches.map((name) => getCacheToken(name))],
   };
 }
 
@@ -100,6 +108,17 @@ function providers(caches: readonly string[]): Provider[] {
       inject: [CacheRegistry],
     })),
     {
+      provide: MethodCaches,
+      useFactory: (registry: CacheRegistry) => new MethodCaches(registry),
+      inject: [CacheRegistry],
+    },
+    {
+      provide: DecoratedMethods,
+      useFactory: (modules: ModulesContainer, methods: MethodCaches) =>
+        new DecoratedMethods(modules, methods),
+      inject: [ModulesContainer, MethodCaches],
+    },
+    {
       provide: PageRoutes,
       useFactory: (
         modules: ModulesContainer,
@@ -116,9 +135,10 @@ function providers(caches: readonly string[]): Provider[] {
         config: ApplicationConfig,
         routes: PageRoutes,
         resolved: ResolvedCachingOptions,
+        clock: Clock,
         invalidator: PageInvalidator,
-      ) => new PageCacheInstaller(config, routes, resolved.pages, invalidator),
-      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, PageInvalidator],
+      ) => new PageCacheInstaller(config, routes, resolved.pages, clock, invalidator),
+      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, CACHING_CLOCK, PageInvalidator],
     },
   ];
 }

@@ -4,6 +4,7 @@ import type { KnexInstance } from './backends/database/knex-instance.js';
 import type { KeyvStore } from './backends/keyv/keyv-store.js';
 import type { RedisBackendOptions } from './backends/redis/options.js';
 import type { Duration, Ttl } from './duration.js';
+import type { NamedPagePolicy } from './page/cache-page.options.js';
 
 /** What every cache takes, whatever its backend. */
 export interface CommonCacheOptions {
@@ -163,13 +164,38 @@ export type CacheOptions =
 export interface PagesOptions {
   /** The name of the cache that keeps pages. Default: `default`. */
   readonly cache?: string;
+  /**
+   * Caches every GET of the application for so long, except where a decorator says otherwise: the same rules, and
+   * `@NeverCache()` always wins. Default: only decorated routes. (Django: the cache middleware)
+   */
+  readonly site?: Ttl;
+  /** Policies by name, for `@CachePage({ policy: 'catalogue' })`. Default: none. */
+  readonly policies?: Readonly<Record<string, NamedPagePolicy>>;
+  /**
+   * Whether it is watched what handlers read of their requests, so that a page made for one visitor is not given to
+   * another. `'off'` trusts every route to declare what it depends on. Default `'on'`.
+   */
+  readonly accessTracking?: 'on' | 'off';
+  /** Properties and headers whose values never reach a body, such as what a logging interceptor reads. Default: none. */
+  readonly ignoreReads?: readonly string[];
+  /** Cookies that name a session; a request with one is somebody's. Default `['connect.sid', 'sessionId']`. */
+  readonly sessionCookies?: readonly string[];
   /** The largest body that is stored, in bytes; a larger one passes through. Default 10,485,760 (10 MiB). */
   readonly maxBodySize?: number;
+  /** The most variants of one URL that are kept side by side; the oldest goes. 1 to 10,000. Default 32. */
+  readonly maxVariants?: number;
   /**
    * How long requests for a page wait for the one that runs its handler; then each runs the handler itself. A response
    * that takes longer is not stored, and a refresh in the background is broken off. At most `'10m'`. Default `'30s'`.
    */
   readonly flightDeadline?: Duration;
+  /**
+   * Whether responses say in `Cache-Status` what the cache did (RFC 9211): `true`, or how this cache is called. Default
+   * `false`.
+   */
+  readonly cacheStatus?: boolean | string;
+  /** A header that tells caches in front the tags of a page, to purge it by. Default: none. */
+  readonly tagHeader?: 'Surrogate-Key' | 'Cache-Tag';
 }
 
 /** Several caches, each under its name. One of them is `default`. */

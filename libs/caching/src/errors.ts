@@ -286,6 +286,39 @@ export class PeerMissingError extends CachingError {
   }
 }
 
+/** An argument of a decorated method that no key can be made of. */
+export class UnencodableArgumentError extends CachingError {
+  readonly code = 'CACHING_UNENCODABLE_ARGUMENT';
+
+  constructor(
+    /** Where: `arguments[0]["filter"]`. */
+    readonly path: string,
+    /** What was found there: `an instance of User`. */
+    readonly found: string,
+  ) {
+    super(
+      `${path} is ${found}, and a key cannot be made of that. Say what the result depends on by the option \`key\`, ` +
+        'as plain data: key: (user: User) => [user.id].',
+    );
+  }
+}
+
+/** A decorated method was called on an object that has no caches. */
+export class NotConnectedError extends CachingError {
+  readonly code = 'CACHING_NOT_CONNECTED';
+
+  constructor(
+    /** `ProductsService.find`. */
+    readonly method: string,
+  ) {
+    super(
+      `${method} has a decorator of nestjs-caching, and there are no caches for it. Import CachingModule.forRoot() in the ` +
+        'root module (in this module, if it is not global), and let Nest make the instance, in tests as well: ' +
+        "CachingModule.forRoot({ backend: 'null' }) keeps nothing.",
+    );
+  }
+}
+
 /** A decorator on something that it cannot work on. */
 export class InvalidDecorationError extends CachingError {
   readonly code = 'CACHING_INVALID_DECORATION';

@@ -22,6 +22,7 @@ export type {
 
 export { CacheService } from './cache/cache.service.js';
 export type {
+  BatchContext,
   BatchFactory,
   Factory,
   GetOptions,
@@ -40,8 +41,28 @@ export type { Lock } from './cache/locks.js';
 export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
 
+export { Cached } from './method/cached.decorator.js';
+export { CachedMany } from './method/cached-many.decorator.js';
+export { CacheEvict } from './method/cache-evict.decorator.js';
+export { CachePut } from './method/cache-put.decorator.js';
+export type { BatchCacheDecorator, MethodCacheDecorator } from './method/fitting-decorator.js';
+export { cacheKey } from './method/method-key.js';
+export type {
+  CachedManyOptions,
+  CachedOptions,
+  CacheEvictOptions,
+  CachePutOptions,
+} from './method/method-options.js';
+
 export { CachePage } from './page/cache-page.decorator.js';
-export type { CachePageOptions } from './page/cache-page.decorator.js';
+export type {
+  CachePageOptions,
+  KeyPart,
+  NamedPagePolicy,
+  PagePolicyOptions,
+  PageRequest,
+} from './page/cache-page.options.js';
+export type { QueryOptions, QueryRule } from './page/query.js';
 export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './page/header-decorators.js';
 export { InvalidatesPages } from './page/invalidates-pages.decorator.js';
 export type { InvalidatingRequest } from './page/invalidates-pages.decorator.js';
@@ -82,9 +103,11 @@ export {
   LockTimeoutError,
   MissingKeyError,
   NotANumberError,
+  NotConnectedError,
   NumberOutOfRangeError,
   PeerMissingError,
   TooManyLoadsError,
+  UnencodableArgumentError,
   UnknownCacheError,
   UnserializableValueError,
   UnsupportedOperationError,

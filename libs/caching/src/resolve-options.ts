@@ -9,6 +9,9 @@ import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
 import { at, reportUnknown } from './option-problems.js';
 import { count, duration, given, givenAs, name, ttl } from './option-schemas.js';
+import { PAGES, type ResolvedPagesOptions } from './resolve-pages.js';
+
+export type { ResolvedPagesOptions } from './resolve-pages.js';
 
 const COMMON = {
   ttl: ttl.default('15m'),
@@ -74,12 +77,6 @@ const BACKEND_FIELDS = {
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
-const PAGES = z.strictObject({
-  cache: z.string('use the name of a cache').default(DEFAULT_CACHE),
-  maxBodySize: count(0, 1024 * 1024 * 1024).default(10 * 1024 * 1024),
-  flightDeadline: duration(1, 600_000).default('30s').transform(toMs),
-});
-
 /** One cache with nothing left open. */
 export interface ResolvedCacheOptions {
   /** A backend of the caller's, or a name with the options that its constructor takes. */
@@ -105,8 +102,6 @@ export interface ResolvedCacheOptions {
   readonly requestMemo: boolean;
   readonly breaker: { readonly failures: number; readonly pauseMs: number };
 }
-
-export type ResolvedPagesOptions = z.output<typeof PAGES>;
 
 export interface ResolvedCachingOptions {
   readonly caches: ReadonlyMap<string, ResolvedCacheOptions>;

@@ -18,7 +18,7 @@ export class BatchLoad<T> {
   constructor(
     private readonly factory: (
       keys: readonly string[],
-      contexts: readonly RunContext[],
+      contexts: ReadonlyMap<string, RunContext>,
     ) => Promise<ReadonlyMap<string, T>>,
   ) {}
 
@@ -30,7 +30,7 @@ export class BatchLoad<T> {
 
   /** The value of a key that this flight may load. */
   async join(key: string, context: RunContext): Promise<T | undefined> {
-    if (this.hasRun) return (await this.factory([key], [context])).get(key);
+    if (this.hasRun) return (await this.factory([key], new Map([[key, context]]))).get(key);
     const result = new Promise<ReadonlyMap<string, T>>((answer) => this.joined.set(key, { context, answer }));
     this.runIfComplete();
     return (await result).get(key);
@@ -54,7 +54,7 @@ export class BatchLoad<T> {
   private async run(): Promise<ReadonlyMap<string, T>> {
     return this.factory(
       [...this.joined.keys()].sort(),
-      [...this.joined.values()].map(({ context }) => context),
+      new Map([...this.joined].map(([key, { context }]) => [key, context])),
     );
   }
 }

@@ -74,12 +74,20 @@ export interface LoadContext {
   readonly signal: AbortSignal;
 }
 
+/** {@link LoadContext} for a run that loads many keys: what is said holds for one of them, or for all. */
+export interface BatchContext extends LoadContext {
+  /** @throws InvalidArgumentError for a key that is not being loaded */
+  setTtl(ttl: Ttl, key?: string): void;
+  /** @throws InvalidArgumentError for a key that is not being loaded */
+  addTags(tags: readonly string[], key?: string): void;
+}
+
 export type Factory<T> = (context: LoadContext) => T | Promise<T>;
 
 /** Loads many keys at once; what it leaves out is absent. */
 export type BatchFactory<T> = (
   missing: readonly string[],
-  context: LoadContext,
+  context: BatchContext,
 ) => ReadonlyMap<string, T> | Promise<ReadonlyMap<string, T>>;
 
 /** What a cache does when a call does not say. */

@@ -12,6 +12,7 @@ import type { TagMemo } from './tag-memo.js';
 import { TagReader } from './tag-reader.js';
 import { judgeTags, NO_TAGS, type RecordOf, type TagTable } from './tags.js';
 
+export type { Awaitable } from '../backends/cache-backend.js';
 export type { Entry } from './entry.js';
 export type { KeyPair } from './final-keys.js';
 export type { EntryCodec, Found } from './payloads.js';

@@ -4,11 +4,11 @@ import type { ResolvedCacheOptions } from '../resolve-options.js';
 import { BatchLoad } from './batch-load.js';
 import {
   asOptions,
+  type BatchContext,
   type BatchFactory,
   type Factory,
   type GetOrSetOptions,
   lifeOf,
-  type LoadContext,
   optionalMs,
   type SetOptions,
 } from './cache-service.options.js';
@@ -41,7 +41,8 @@ export class ValueLoads {
     assertFactory(factory, 'getOrSet(key, () => load())');
     const { content } = await this.engine.loader.load({
       ...this.request(asked, version, options),
-      make: async (context) => this.madeOrNothing(await factory(this.context([context]))),
+      make: async (context) =>
+        this.madeOrNothing(await factory(this.context(new Map([[asked.key, context]])))),
     });
     return (content === undefined ? undefined : valueOf(content, asOptions(options)?.copy === true)) as T;
   }
@@ -105,17 +106,17 @@ export class ValueLoads {
     };
   }
 
-  /** What the factory is given; its word holds for every key that it loads. */
-  private context(contexts: readonly RunContext[]): LoadContext {
-    const [first] = contexts;
+  /** What the factory is given; its word holds for every key that it loads, or for the one that it names. */
+  private context(contexts: ReadonlyMap<string, RunContext>): BatchContext {
+    const [first] = contexts.values();
     return {
       signal: first?.signal ?? AbortSignal.abort(),
-      setTtl: (ttl) => {
+      setTtl: (ttl, key) => {
         const ttlMs = this.jittered(ttlToMs(ttl));
-        for (const context of contexts) context.setLife({ ttlMs });
+        for (const context of meant(contexts, key)) context.setLife({ ttlMs });
       },
-      addTags: (tags) => {
-        for (const context of contexts) context.addTags(tags);
+      addTags: (tags, key) => {
+        for (const context of meant(contexts, key)) context.addTags(tags);
       },
     };
   }
@@ -125,6 +126,13 @@ export class ValueLoads {
     if (ttlMs === null || ttlMs <= 0 || jitterMs === 0) return ttlMs;
     return ttlMs + Math.round(this.engine.random() * jitterMs);
   }
+}
+
+function meant(contexts: ReadonlyMap<string, RunContext>, key: string | undefined): Iterable<RunContext> {
+  if (key === undefined) return contexts.values();
+  const context = contexts.get(key);
+  if (context !== undefined) return [context];
+  throw new InvalidArgumentError('The factory spoke of a key that it was not asked to load.');
 }
 
 function assertFactory(factory: unknown, example: string): void {

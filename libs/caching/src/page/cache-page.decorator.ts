@@ -1,30 +1,43 @@
 import { SetMetadata } from '@nestjs/common';
 import { CACHE_PAGE_METADATA } from '../caching.constants.js';
-import { type Ttl, ttlToMs } from '../duration.js';
-
-export interface CachePageOptions {
-  /** The name of the cache that keeps this page. Default: `pages.cache` of the module. */
-  readonly cache?: string;
-  /** The statuses that are stored. 5xx never are. Default `[200]`. */
-  readonly statuses?: readonly number[];
-}
+import { toMs, type Ttl, ttlToMs } from '../duration.js';
+import type { CachePageOptions, PageRequest } from './cache-page.options.js';
 
 /** What the decorator records; read by `page-routes.ts` only. */
-export interface CachePageMetadata extends CachePageOptions {
-  readonly ttl: Ttl;
+export interface CachePageMetadata extends CachePageOptions<never> {
+  readonly ttl?: Ttl;
 }
 
 /**
  * Caches the responses of a route, or of every GET of a controller; a method's own decorator wins. Stored is what went
  * over the wire: status, headers and bytes. Guards run on hits as well, other interceptors do not. (Django: `cache_page`)
  *
- * @param ttl how long a page stays fresh: `'15m'`, or **milliseconds**. The handler may shorten it by `Cache-Control`
+ * @param ttl how long a page stays fresh: `'15m'`, or **milliseconds**. The handler may shorten it by `Cache-Control`,
+ * never lengthen it. Left out: as the response's own headers say, and not at all if they do not (RFC 9111 §4.2.1)
  * @throws InvalidDurationError
  *
  * @example
  * @Get() @CachePage('15m') list() {}
+ * @Get('me') @CachePage('1m', { user: (request: AuthenticatedRequest) => request.user.id }) me() {}
+ * @Get('feed') @CachePage() feed() {}
  */
-export function CachePage(ttl: Ttl, options: CachePageOptions = {}): MethodDecorator & ClassDecorator {
-  ttlToMs(ttl);
-  return SetMetadata(CACHE_PAGE_METADATA, { ...options, ttl } satisfies CachePageMetadata);
+export function CachePage<R = PageRequest>(
+  ttl?: Ttl,
+  options?: CachePageOptions<R>,
+): MethodDecorator & ClassDecorator;
+export function CachePage<R = PageRequest>(options: CachePageOptions<R>): MethodDecorator & ClassDecorator;
+export function CachePage<R = PageRequest>(
+  ttlOrOptions?: Ttl | CachePageOptions<R>,
+  given: CachePageOptions<R> = {},
+): MethodDecorator & ClassDecorator {
+  const isOptions = typeof ttlOrOptions === 'object' && ttlOrOptions !== null;
+  const options = (isOptions ? ttlOrOptions : given) as CachePageOptions<never>;
+  const ttl = isOptions ? undefined : ttlOrOptions;
+  if (ttl !== undefined) ttlToMs(ttl);
+  for (const duration of [options.staleWhileRevalidate, options.staleIfError, options.clientTtl])
+    if (duration !== undefined) toMs(duration);
+  return SetMetadata(CACHE_PAGE_METADATA, {
+    ...options,
+    ...(ttl !== undefined && { ttl }),
+  } satisfies CachePageMetadata);
 }

@@ -1,33 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
-import {
-  addedHeaders,
-  BodyCollector,
-  type Captured,
-  type CapturedPage,
-  type Describe,
-  type Exchange,
-  isUnmodified,
-  lookupIn,
-} from './exchange.js';
+import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
+import { type Exchange, isUnmodified } from './exchange.js';
+import { HeaderLookup } from './header-lookup.js';
+import type { ExpressRequest, ExpressResponse } from './platform.js';
+import { type Reply, replyOf } from './reply.js';
 import type { StoredPage } from './stored-page.js';
-
-/** What we use of an Express request. */
-export type ExpressRequest = IncomingMessage & {
-  readonly originalUrl: string;
-  readonly protocol: string;
-  readonly host: string | undefined;
-};
-/** What we use of an Express response, and what Nest calls on it. */
-export type ExpressResponse = ServerResponse &
-  Record<'send' | 'json' | 'render' | 'redirect', (this: ExpressResponse, ...given: unknown[]) => unknown>;
 
 /** A request on Express: the body is watched at `write` and `end`, inside of which compression does its work. */
 export class ExpressExchange implements Exchange {
   constructor(
-    private readonly request: ExpressRequest,
-    private readonly response: ExpressResponse,
+    readonly request: ExpressRequest,
+    readonly response: ExpressResponse,
   ) {}
+
+  get reply(): Reply {
+    return replyOf(this.request, this.response);
+  }
 
   get incoming(): IncomingMessage {
     return this.request;
@@ -57,12 +46,20 @@ export class ExpressExchange implements Exchange {
     return this.response.destroyed;
   }
 
-  replay(page: StoredPage, ageMs: number): void {
+  hideTarget(target: string): void {
+    const { request } = this;
+    const reduced = { value: target, writable: true, configurable: true, enumerable: true };
+    if (request.url === request.originalUrl) request.url = target;
+    Object.defineProperty(request, 'originalUrl', reduced);
+  }
+
+  replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const { response } = this;
     response.statusCode = page.status;
     for (const [name, value] of page.headers) response.setHeader(name, value);
     if (page.etag !== undefined) response.setHeader('etag', page.etag);
     response.setHeader('age', Math.max(0, Math.floor(ageMs / 1000)));
+    if (cacheStatus !== undefined) response.setHeader('cache-status', cacheStatus);
     if (isUnmodified(this, page.etag, page.lastModified)) {
       sendNotModified(response);
     } else {
@@ -75,7 +72,7 @@ export class ExpressExchange implements Exchange {
 
   capture(maxBodySize: number, describe: Describe): Promise<Captured> {
     const { request, response } = this;
-    const before = { ...response.getHeaders() };
+    const before = new HeaderLookup(response.getHeaders());
     const body = new BodyCollector(maxBodySize);
     const { write, end, writeHead } = response;
     let captured: Omit<CapturedPage, 'atFinish'> | undefined;
@@ -95,13 +92,8 @@ export class ExpressExchange implements Exchange {
       if (isFirst) body.add(given[0], given[1]);
       const whole = body.whole();
       if (isFirst && whole !== undefined) {
-        const atEmission = lookupIn({ ...this.getHeaders() });
-        captured = {
-          status: this.statusCode,
-          added: addedHeaders(before, this.getHeaders()),
-          body: whole,
-          atEmission,
-        };
+        const atEmission = new HeaderLookup(this.getHeaders());
+        captured = { status: this.statusCode, body: whole, before, atEmission };
         const etag = this.headersSent ? undefined : describe(captured);
         if (etag !== undefined) {
           this.setHeader('etag', etag);
@@ -109,7 +101,7 @@ export class ExpressExchange implements Exchange {
             isUnmodified(
               { method: request.method ?? '', headers: request.headers },
               etag,
-              atEmission('last-modified'),
+              atEmission.text('last-modified'),
             )
           ) {
             return sendNotModified(this, end);
@@ -121,7 +113,7 @@ export class ExpressExchange implements Exchange {
 
     return new Promise((resolve) => {
       response.once('finish', () => {
-        resolve(captured && { ...captured, atFinish: lookupIn(response.getHeaders()) });
+        resolve(captured && { ...captured, atFinish: new HeaderLookup(response.getHeaders()) });
       });
       response.once('close', () => resolve('broken'));
       // The client may have left while the cache was asked: nothing would ever come.

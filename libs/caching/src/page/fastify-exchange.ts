@@ -1,42 +1,12 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
-import {
-  addedHeaders,
-  BodyCollector,
-  type Captured,
-  type CapturedPage,
-  type Describe,
-  type Exchange,
-  type HeaderValues,
-  isUnmodified,
-  lookupIn,
-} from './exchange.js';
+import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
+import { type Exchange, isUnmodified } from './exchange.js';
+import { HeaderLookup } from './header-lookup.js';
+import type { FastifyReply, FastifyRequest } from './platform.js';
+import { type Reply, replyOf } from './reply.js';
 import type { StoredPage } from './stored-page.js';
-
-/** What we use of a Fastify request. */
-export interface FastifyRequest {
-  readonly raw: IncomingMessage;
-  readonly method: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly protocol: string;
-  readonly host: string;
-  readonly originalUrl: string;
-}
-
-/** What we use of a Fastify reply. */
-export interface FastifyReply {
-  readonly raw: ServerResponse;
-  readonly request: FastifyRequest;
-  statusCode: number;
-  send: (payload?: unknown) => unknown;
-  view?: (...given: unknown[]) => unknown;
-  redirect: (...given: unknown[]) => unknown;
-  code(status: number): unknown;
-  header(name: string, value: unknown): unknown;
-  removeHeader(name: string): unknown;
-  getHeaders(): HeaderValues;
-}
 
 /** The part of a Fastify instance that takes hooks. */
 export interface FastifyHooks {
@@ -66,9 +36,13 @@ export function installCaptureHook(instance: FastifyHooks): void {
 /** A request on Fastify: the body is watched by an `onSend` hook. */
 export class FastifyExchange implements Exchange {
   constructor(
-    private readonly request: FastifyRequest,
-    private readonly reply: FastifyReply,
+    readonly request: FastifyRequest,
+    readonly response: FastifyReply,
   ) {}
+
+  get reply(): Reply {
+    return replyOf(this.request, this.response);
+  }
 
   get incoming(): IncomingMessage {
     return this.request.raw;
@@ -95,15 +69,27 @@ export class FastifyExchange implements Exchange {
   }
 
   get isGone(): boolean {
-    return this.reply.raw.destroyed;
+    return this.response.raw.destroyed;
   }
 
-  replay(page: StoredPage, ageMs: number): void {
-    const { reply } = this;
+  hideTarget(target: string, isVisible: (parameter: string) => boolean): void {
+    const { request } = this;
+    request.raw.url = target;
+    // Fastify has read it from there already, and remembers.
+    Object.defineProperty(request, 'originalUrl', { value: target, configurable: true, enumerable: true });
+    const { query } = request;
+    if (typeof query !== 'object' || query === null) return;
+    // Parsed when the request came. Parsers that nest know `a[b]` as `a`, which is why rules name whole parameters.
+    for (const name of Object.keys(query)) if (!isVisible(name)) Reflect.deleteProperty(query, name);
+  }
+
+  replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
+    const reply = this.response;
     reply.code(page.status);
     for (const [name, value] of page.headers) reply.header(name, value);
     if (page.etag !== undefined) reply.header('etag', page.etag);
     reply.header('age', Math.max(0, Math.floor(ageMs / 1000)));
+    if (cacheStatus !== undefined) reply.header('cache-status', cacheStatus);
     if (isUnmodified(this, page.etag, page.lastModified)) {
       makeNotModified(reply);
       reply.send();
@@ -116,16 +102,15 @@ export class FastifyExchange implements Exchange {
   }
 
   capture(maxBodySize: number, describe: Describe): Promise<Captured> {
-    const { reply } = this;
-    const before = { ...reply.getHeaders() };
+    const reply = this.response;
+    const before = new HeaderLookup(reply.getHeaders());
     const body = new BodyCollector(maxBodySize);
     let captured: Omit<CapturedPage, 'atFinish'> | undefined;
     const complete = (): void => {
       const whole = body.whole();
       if (whole === undefined) return;
-      const headers = { ...reply.getHeaders() };
-      const status = reply.statusCode;
-      captured = { status, added: addedHeaders(before, headers), body: whole, atEmission: lookupIn(headers) };
+      const atEmission = new HeaderLookup(reply.getHeaders());
+      captured = { status: reply.statusCode, body: whole, before, atEmission };
     };
     watchers.set(reply, (payload) => {
       if (isStream(payload)) return payload.pipe(watchStream(payload, body, complete));
@@ -135,13 +120,13 @@ export class FastifyExchange implements Exchange {
       const etag = captured && describe(captured);
       if (captured === undefined || etag === undefined) return payload;
       reply.header('etag', etag);
-      if (!isUnmodified(this, etag, captured.atEmission('last-modified'))) return payload;
+      if (!isUnmodified(this, etag, captured.atEmission.text('last-modified'))) return payload;
       makeNotModified(reply);
       return null;
     });
     return new Promise((resolve) => {
       reply.raw.once('finish', () => {
-        const atFinish = lookupIn({ ...reply.raw.getHeaders(), ...reply.getHeaders() });
+        const atFinish = new HeaderLookup({ ...reply.raw.getHeaders(), ...reply.getHeaders() });
         resolve(captured && { ...captured, atFinish });
       });
       reply.raw.once('close', () => resolve('broken'));

@@ -1,8 +1,5 @@
 import type { Provider } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { RESOLVED_OPTIONS } from '../caching.constants.js';
-import { CacheRegistry } from '../cache/cache-registry.js';
-import type { ResolvedCachingOptions } from '../resolve-options.js';
 import { DeclaredInvalidations } from './declared-invalidations.js';
 import { PageCache } from './page-cache.service.js';
 import { PageInvalidations } from './page-invalidations.js';
@@ -21,9 +18,8 @@ export const invalidationProviders: readonly Provider[] = [
   },
   {
     provide: PageInvalidations,
-    useFactory: (patterns: RoutePatterns, registry: CacheRegistry, { pages }: ResolvedCachingOptions) =>
-      new PageInvalidations(patterns, registry.get(pages.cache)),
-    inject: [RoutePatterns, CacheRegistry, RESOLVED_OPTIONS],
+    useFactory: (routes: PageRoutes) => new PageInvalidations(routes),
+    inject: [PageRoutes],
   },
   {
     provide: PageCache,

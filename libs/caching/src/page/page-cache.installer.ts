@@ -1,13 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
 import type { EventEmitter } from 'node:events';
-import { systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { type FastifyHooks, installCaptureHook } from './fastify-exchange.js';
 import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
 import type { PageInvalidator } from './page-invalidator.js';
 import { PageRoutes } from './page-routes.js';
+import { PageWarnings } from './page-warnings.js';
 import { ReDispatch } from './re-dispatch.js';
+import { Refusals } from './refusals.js';
 
 /**
  * Puts the interceptor where it must be: outside every other, however the application adds those. Routes are registered
@@ -18,21 +20,34 @@ import { ReDispatch } from './re-dispatch.js';
 export class PageCacheInstaller {
   /** `undefined` in an application without a cached route. */
   readonly interceptor: PageCacheInterceptor | undefined;
-  private readonly reDispatch = new ReDispatch<PageRefresh>(systemClock);
+  private readonly reDispatch: ReDispatch<PageRefresh>;
 
   constructor(
     config: ApplicationConfig,
     routes: PageRoutes,
     pages: ResolvedPagesOptions,
+    clock: Clock,
     invalidator: PageInvalidator,
   ) {
+    this.reDispatch = new ReDispatch(clock);
+    const interceptors = config.getGlobalInterceptors();
     if (!routes.inspect()) {
       // The pages may be those of other applications on the same cache.
-      if (invalidator.isDeclared) config.getGlobalInterceptors().unshift(invalidator);
+      if (invalidator.isDeclared) interceptors.unshift(invalidator);
       return;
     }
-    this.interceptor = new PageCacheInterceptor(routes, pages, this.reDispatch, systemClock, invalidator);
-    config.getGlobalInterceptors().unshift(this.interceptor);
+    const logger = new Logger('Caching');
+    const warnings = new PageWarnings((message) => logger.warn(message));
+    const refusals = new Refusals(clock);
+    this.interceptor = new PageCacheInterceptor(
+      routes,
+      pages,
+      this.reDispatch,
+      refusals,
+      warnings,
+      invalidator,
+    );
+    interceptors.unshift(this.interceptor);
   }
 
   /** Hooks into the platform; called when the adapter is there and the routes are not. */

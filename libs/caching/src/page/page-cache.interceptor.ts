@@ -1,59 +1,40 @@
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Injectable,
-  Logger,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { type Observable, of } from 'rxjs';
-import type { Entry, Found } from '../cache/entries.js';
 import { isPromise } from '../cache/failure-policy.js';
-import { Flights } from '../cache/flights.js';
-import type { Clock } from '../clock.js';
-import { CacheClosedError, CachingError } from '../errors.js';
+import type { Served } from '../cache/loader.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
-import type { CapturedPage, Exchange } from './exchange.js';
-import { weakEtag } from './conditional.js';
-import { ExpressExchange, type ExpressRequest, type ExpressResponse } from './express-exchange.js';
-import { FastifyExchange, type FastifyReply, type FastifyRequest } from './fastify-exchange.js';
-import { pageSegments } from './page-key.js';
-import { isCacheable, isVetoed, storableFor } from './page-policy.js';
+import { appendCacheStatus, type CacheStatus } from './cache-status.js';
+import type { Exchange } from './exchange.js';
+import { ExpressExchange } from './express-exchange.js';
+import { FastifyExchange } from './fastify-exchange.js';
+import { type PageCall, pageCall } from './page-call.js';
+import { freshPage, PageLoads, type PageSight } from './page-loads.js';
 import type { PageInvalidator } from './page-invalidator.js';
-import { type PageRoute, PageRoutes } from './page-routes.js';
+import { asksForReload, bypassReason, forbidsStoring } from './page-policy.js';
+import { isDirectory, type PageRecord } from './page-record.js';
+import { isDeclared, type PageRoute } from './page-route.js';
+import type { PageRoutes } from './page-routes.js';
+import { type FreshPage, type Outcome, type PageRun, runPage } from './page-run.js';
+import type { PageWarnings } from './page-warnings.js';
+import type { ExpressRequest, ExpressResponse, FastifyReply, FastifyRequest } from './platform.js';
 import type { ReDispatch } from './re-dispatch.js';
-import { isStorableHeader, pageCodec, pageSize, type StoredPage } from './stored-page.js';
+import type { Refusals } from './refusals.js';
+import type { StoredPage } from './stored-page.js';
 
 /** A response is under way already: there is nothing left for Nest to send. */
 const REPLAYED: Observable<undefined> = of(undefined);
-
-/** Pages know one version; a new form of them gets a new codec. */
-const VERSION = 1;
-
-/** A page that is asked for: by whom, and where it is kept. */
-export interface PageCall {
-  readonly exchange: Exchange;
-  readonly route: PageRoute;
-  readonly segments: string;
-}
-
-interface Miss extends PageCall {
-  readonly next: CallHandler;
-  /** Whether a flight was waited for in vain. */
-  readonly hasWaited?: boolean;
-}
+/** So often a request looks for its page again: the flight that it waited for was another variant's, or broke off. */
+const MAX_ATTEMPTS = 3;
 
 /** What a re-dispatched request is for. */
 export interface PageRefresh {
-  /** The flight that it was sent to make. */
-  readonly flight: string;
-  /** Its end, once the request is past the guards. */
-  landing: Promise<Landing> | undefined;
+  /** The page that it was sent to make. */
+  readonly id: string;
+  /** What its run has come to, once the request is past the guards. */
+  outcome: Promise<Outcome> | undefined;
 }
 
-type StoredEntry = Pick<Entry<StoredPage>, 'value' | 'createdAt'>;
-
-/** How a flight ends: with a page for everybody; broken off with its leader; or `undefined`, with nothing to share. */
-type Landing = StoredEntry | 'broken' | undefined;
+type Answer = Observable<unknown> | Promise<Observable<unknown>>;
 
 /**
  * Page caching, top to bottom: eligible? key, look up, then replay, or run the handler once for everybody and store what
@@ -61,185 +42,210 @@ type Landing = StoredEntry | 'broken' | undefined;
  */
 @Injectable()
 export class PageCacheInterceptor implements NestInterceptor {
-  private readonly logger = new Logger('Caching');
-  private readonly flights = new Flights<Landing>();
-  private readonly refreshes = new Flights<boolean>();
-  private readonly reported = new WeakSet<PageRoute>();
+  private readonly loads: PageLoads;
 
   constructor(
     private readonly routes: PageRoutes,
     private readonly options: ResolvedPagesOptions,
     private readonly reDispatch: ReDispatch<PageRefresh>,
-    private readonly clock: Clock,
+    private readonly refusals: Refusals,
+    private readonly warnings: PageWarnings,
     private readonly invalidator: PageInvalidator,
-  ) {}
+  ) {
+    this.loads = new PageLoads(options.flightDeadline, options.maxVariants);
+  }
 
-  intercept(
-    context: ExecutionContext,
-    handler: CallHandler,
-  ): Observable<unknown> | Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, handler: CallHandler): Answer {
     if (context.getType() !== 'http') return handler.handle();
     const next = this.invalidator.around(context, handler);
-    const route = this.routes.find(context.getHandler(), context.getClass());
+    const controller = context.getClass();
+    const route = this.routes.find(context.getHandler(), controller);
     if (route === null) return next.handle();
     const exchange = exchangeOf(context);
-    if (!isCacheable(exchange)) return next.handle();
-    const miss = { exchange, route, segments: segmentsOf(exchange, route), next };
-    const refresh = this.reDispatch.markOf(exchange.incoming);
-    if (refresh !== undefined) return this.reload(refresh, miss);
-    const found = route.cache.entries.read(pageCodec, miss.segments, VERSION);
-    return isPromise(found)
-      ? Promise.resolve(found.then((later) => this.answer(later, miss)))
-      : this.answer(found, miss);
-  }
-
-  /**
-   * Loads a page anew in the background, whatever is stored: a copy of the request runs through middleware, guards and
-   * handler, and what it is answered takes the place of the stored page. Calls for a page that is being refreshed join.
-   *
-   * Never rejects. The answer is whether a page was stored: not if a guard refused, the handler failed or took too long,
-   * the response may not be stored, or the application no longer puts the request under this key.
-   */
-  refresh(call: PageCall): Promise<boolean> {
-    return this.refreshes.join(flightOf(call), () => this.sendCopy(call));
-  }
-
-  private async sendCopy(call: PageCall): Promise<boolean> {
-    const { incoming, target } = call.exchange;
-    const refresh: PageRefresh = { flight: flightOf(call), landing: undefined };
-    try {
-      await this.reDispatch.send(incoming, target, refresh, this.options.flightDeadline);
-    } catch (error) {
-      this.report(error, call.route);
+    const bypass = bypassReason(exchange);
+    if (bypass !== undefined) return this.pass(exchange, next, { outcome: bypass });
+    if (this.isUnseen(route, controller)) {
+      this.warnings.requestScope(route.name);
+      return this.pass(exchange, next, { outcome: 'bypass' });
     }
-    return typeof (await refresh.landing) === 'object';
+    const call = pageCall(exchange, route, this.options.sessionCookies);
+    if (call === undefined) return this.pass(exchange, next, { outcome: 'request', detail: 'credentials' });
+    if (call.target !== exchange.target)
+      exchange.hideTarget(call.target, (parameter) => route.query.counts(parameter));
+    const refresh = this.reDispatch.markOf(exchange.incoming);
+    if (refresh !== undefined) return this.reload(refresh, call, next);
+    const seen = this.loads.look(call);
+    return isPromise(seen)
+      ? Promise.resolve(seen.then((later) => this.answer(later, call, next)))
+      : this.answer(seen, call, next);
+  }
+
+  private answer(seen: PageSight, call: PageCall, next: CallHandler): Answer {
+    const { exchange, route } = call;
+    const isReload = route.honorsNoCache && asksForReload(exchange.headers);
+    const page = isReload ? undefined : freshPage(seen);
+    if (page !== undefined) {
+      route.cache.entries.counters.hits += 1;
+      return this.replay(page.value, page.createdAt, call);
+    }
+    if (exchange.method !== 'GET' || forbidsStoring(exchange.headers))
+      return this.pass(exchange, next, { outcome: 'request' });
+    if (!isReload) return this.load(seen, call, next);
+    return this.loads.remove(call, seen).then(async () => this.load(await this.loads.look(call), call, next));
   }
 
   /** Runs the handler for a re-dispatched request, though its page may be stored. */
-  private reload(refresh: PageRefresh, miss: Miss): Observable<unknown> | Promise<Observable<unknown>> {
+  private reload(refresh: PageRefresh, call: PageCall, next: CallHandler): Answer {
     // Trust in proxies or middleware may have changed: this is another page, and nobody asked for it.
-    if (flightOf(miss) !== refresh.flight) return miss.next.handle();
-    const answer = this.load(miss);
-    refresh.landing = this.flights.find(refresh.flight);
-    return answer;
+    if (idOf(call) !== refresh.id) return next.handle();
+    const run = this.run(call, next, 'stale');
+    refresh.outcome = run.outcome;
+    return run.handled;
   }
 
-  private answer(found: Found<StoredPage>, miss: Miss): Observable<unknown> | Promise<Observable<unknown>> {
-    if (found === undefined || typeof found === 'number') return this.load(miss);
-    return replay(found, miss);
+  /** Runs the handler for everybody who asks meanwhile, or waits for the one that runs. */
+  private load(seen: PageSight, call: PageCall, next: CallHandler, attempt = 1): Answer {
+    if (this.refusals.has(idOf(call))) return this.runAlone(call, next);
+    return new Promise((resolve) => {
+      let isAnswered = false;
+      const answer = (given: Answer): void => {
+        if (isAnswered) return;
+        isAnswered = true;
+        resolve(given);
+      };
+      const again = async (): Promise<Observable<unknown>> => {
+        if (call.exchange.isGone) return REPLAYED;
+        if (attempt >= MAX_ATTEMPTS) return this.runAlone(call, next);
+        const later = await this.loads.look(call);
+        const page = freshPage(later);
+        if (page !== undefined) return this.replay(page.value, page.createdAt, call);
+        return this.load(later, call, next, attempt + 1);
+      };
+      const isStale = seen.look.sight?.freshness === 'stale';
+      const make = async (): Promise<FreshPage | undefined> => {
+        if (isStale || isAnswered) return this.judge(await this.sendCopy(call), call, seen, isStale);
+        if (call.exchange.isGone) {
+          answer(REPLAYED);
+          throw new BrokenOffError();
+        }
+        const run = this.run(call, next, seen.isVariant ? 'vary-miss' : 'uri-miss');
+        answer(run.handled);
+        return this.judge(await run.outcome, call, seen, isStale);
+      };
+      this.loads.load(call, seen, make).then(
+        (served) => answer(isAnswered ? REPLAYED : this.land(served, call, next, again)),
+        (error: unknown) => {
+          if (isAnswered) this.warnings.failure(call.route.name, error);
+          answer(error instanceof BrokenOffError ? again() : this.runAlone(call, next));
+        },
+      );
+    });
   }
 
-  /** Runs the handler, or waits for the one that runs and runs its own only if that response is not for others. */
-  private load(miss: Miss): Observable<unknown> | Promise<Observable<unknown>> {
-    const { exchange, next } = miss;
-    if (exchange.method !== 'GET') return next.handle();
-    const flight = flightOf(miss);
-    const running = this.flights.find(flight);
-    if (running !== undefined) return running.then((landing) => this.land(landing, miss));
-    const landing = this.watch(miss);
-    void this.flights.join(flight, () => landing);
+  /** What somebody does who waited. */
+  private land(
+    served: Served<PageRecord>,
+    call: PageCall,
+    next: CallHandler,
+    again: () => Promise<Observable<unknown>>,
+  ): Answer {
+    const { content, source } = served;
+    if (call.exchange.isGone) return REPLAYED;
+    if (typeof content !== 'object' || source === undefined) return this.runAlone(call, next);
+    if (isDirectory(content)) return again();
+    return this.replay(content, source.createdAt, call);
+  }
+
+  /** What becomes of the stored page after a run. @throws to let a stale page stand in, or somebody else take over */
+  private async judge(
+    outcome: Outcome,
+    call: PageCall,
+    seen: PageSight,
+    isStale: boolean,
+  ): Promise<FreshPage | undefined> {
+    if (outcome === 'broken') throw new BrokenOffError();
+    if (outcome === 'failed' && isStale) throw new HandlerFailedError();
+    if (typeof outcome === 'object') {
+      this.refusals.forget(idOf(call));
+      return outcome;
+    }
+    if (outcome === 'unmodified') return undefined;
+    this.refusals.note(idOf(call));
+    // What the route answers now is not for everybody, so that neither is what it answered before.
+    if (isStale) await this.loads.remove(call, seen);
+    return undefined;
+  }
+
+  /** Lets a copy of the request run through middleware, guards and handler, without the client's connection. */
+  private async sendCopy(call: PageCall): Promise<Outcome> {
+    const refresh: PageRefresh = { id: idOf(call), outcome: undefined };
+    try {
+      await this.reDispatch.send(call.exchange.incoming, call.target, refresh, this.options.flightDeadline);
+    } catch (error) {
+      this.warnings.failure(call.route.name, error);
+    }
+    // A guard may refuse the copy: that says nothing about the page.
+    return (await refresh.outcome) ?? 'failed';
+  }
+
+  /** Runs the handler for this client alone; if that page could have been for everybody, the next one will be. */
+  private runAlone(call: PageCall, next: CallHandler): Observable<unknown> {
+    const run = this.run(call, next, 'miss');
+    void run.outcome.then((outcome) => {
+      if (typeof outcome === 'object') this.refusals.forget(idOf(call));
+    });
+    return run.handled;
+  }
+
+  private run(call: PageCall, next: CallHandler, forward: Parameters<typeof runPage>[2]['forward']): PageRun {
+    const { maxBodySize, accessTracking, ignoreReads, tagHeader, cacheStatus } = this.options;
+    const isTracked = accessTracking === 'on';
+    const options = { maxBodySize, isTracked, ignoreReads, tagHeader, cacheStatus };
+    const createdAt = call.route.cache.entries.now();
+    return runPage(call, next, { options, forward, createdAt, warnings: this.warnings });
+  }
+
+  private replay(page: StoredPage, createdAt: number, { exchange, route }: PageCall): Observable<unknown> {
+    const { entries } = route.cache;
+    const ageMs = entries.now() - createdAt;
+    const { cacheStatus } = this.options;
+    const said =
+      cacheStatus === undefined
+        ? undefined
+        : appendCacheStatus(exchange.reply.get('cache-status'), cacheStatus, {
+            outcome: 'hit',
+            ...(typeof route.ttlMs === 'number' && { ttlMs: route.ttlMs - ageMs }),
+          });
+    exchange.replay(page, ageMs + page.ageSeconds * 1000, said);
+    return REPLAYED;
+  }
+
+  /** Lets a request go past the cache. */
+  private pass(exchange: Exchange, next: CallHandler, status: CacheStatus): Observable<unknown> {
+    const { cacheStatus } = this.options;
+    if (cacheStatus !== undefined) {
+      const { reply } = exchange;
+      const before = reply.get('cache-status');
+      reply.beforeHeaders(() => reply.set('cache-status', appendCacheStatus(before, cacheStatus, status)));
+    }
     return next.handle();
   }
 
-  /** What somebody does who waited: one takes over from a leader that has left, and the others wait for that one. */
-  private land(landing: Landing, miss: Miss): Observable<unknown> | Promise<Observable<unknown>> {
-    if (typeof landing === 'object') return replay(landing, miss);
-    if (miss.exchange.isGone) return REPLAYED;
-    if (landing === 'broken' && miss.hasWaited !== true) return this.load({ ...miss, hasWaited: true });
-    return miss.next.handle();
-  }
-
-  /** Captures the response and stores it, within the deadline of a flight. Never rejects. */
-  private watch(miss: Miss): Promise<Landing> {
-    const { exchange, route } = miss;
-    const createdAt = route.cache.entries.now();
-    const captured = exchange.capture(this.options.maxBodySize, (page) => {
-      if (storableFor({ status: page.status, header: page.atEmission }, route) === undefined)
-        return undefined;
-      return page.atEmission('etag') ?? weakEtag(page.body);
-    });
-    return new Promise((resolve) => {
-      let isOverdue = false;
-      const cancel = this.clock.after(this.options.flightDeadline, () => {
-        isOverdue = true;
-        resolve(undefined);
-      });
-      const settled = captured.then((page) => {
-        cancel();
-        // Another flight has taken off: what this one loaded is older.
-        if (isOverdue || page === undefined) return undefined;
-        return page === 'broken' ? page : this.store(page, createdAt, miss);
-      });
-      settled.then(resolve, (error: unknown) => {
-        this.report(error, route);
-        resolve(undefined);
-      });
-    });
-  }
-
-  /** Stores what went out if it may be; a backend that fails costs the entry and nothing else. */
-  private async store(page: CapturedPage, createdAt: number, miss: Miss): Promise<Landing> {
-    const { route, segments } = miss;
-    const ttlMs = storableFor({ status: page.status, header: page.atEmission }, route);
-    if (ttlMs === undefined || isVetoed({ status: page.status, header: page.atFinish }, route))
-      return undefined;
-    const value = storedPage(page, createdAt);
-    if (value === undefined) return undefined;
-    const { entries, policy } = route.cache;
-    await policy.forgive('set', () =>
-      entries.put(pageCodec, segments, VERSION, value, pageSize(value), ttlMs, createdAt),
-    );
-    return { value, createdAt };
-  }
-
-  /** The client has its response: what fails behind it is said once for each route. */
-  private report(error: unknown, route: PageRoute): void {
-    if (error instanceof CacheClosedError || this.reported.has(route)) return;
-    this.reported.add(route);
-    // Other errors may say what is in the page.
-    const reason = error instanceof CachingError ? error.message : `${(error as Error).name} was thrown.`;
-    this.logger.warn(
-      `A page of ${route.name} was not stored: ${reason} More such failures of this route are not logged.`,
-    );
+  /** Whether providers that are made for each request may read of it what nobody sees. */
+  private isUnseen(route: PageRoute, controller: Parameters<PageRoutes['isRequestScoped']>[0]): boolean {
+    const isTracked = this.options.accessTracking === 'on';
+    return isTracked && !isDeclared(route) && this.routes.isRequestScoped(controller);
   }
 }
 
-function replay({ value, createdAt }: StoredEntry, { exchange, route }: PageCall): Observable<unknown> {
-  exchange.replay(value, route.cache.entries.now() - createdAt);
-  return REPLAYED;
-}
+/** The client of a run has left: somebody else may take over. */
+class BrokenOffError extends Error {}
 
-function segmentsOf(exchange: Exchange, route: PageRoute): string {
-  const { scheme, host, target } = exchange;
-  const variants = route.keyedHeaders.map((name) => headerText(exchange.headers[name]));
-  return pageSegments({ route: route.name, scheme, host, target, variants });
-}
+/** The handler has failed, and a stale page may stand in for it. */
+class HandlerFailedError extends Error {}
 
-function flightOf({ route, segments }: PageCall): string {
+function idOf({ route, segments }: PageCall): string {
   return `${route.cache.service.name}:${segments}`;
-}
-
-/** What is kept of a response; `undefined` if it is shorter than it said. */
-function storedPage(
-  { status, added, body, atEmission }: CapturedPage,
-  createdAt: number,
-): StoredPage | undefined {
-  const length = atEmission('content-length');
-  if (length !== undefined && Number(length) !== body.length) return undefined;
-  const connection = atEmission('connection');
-  const headers = added.filter(([name]) => name !== 'etag' && isStorableHeader(name, connection));
-  const date = atEmission('date') ?? new Date(createdAt).toUTCString();
-  return {
-    status,
-    headers: [...headers, ['date', date]],
-    etag: atEmission('etag') ?? weakEtag(body),
-    lastModified: atEmission('last-modified'),
-    body,
-  };
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** The request and response of a context, seen alike on both platforms. */

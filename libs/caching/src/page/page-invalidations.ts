@@ -1,16 +1,12 @@
 import type { OpenCache } from '../cache/cache-registry.js';
+import type { PageRoutes } from './page-routes.js';
 import type { TargetTags } from './page-targets.js';
-import type { RoutePatterns } from './route-patterns.js';
 
 /** Invalidates pages in every cache that pages use. */
 export class PageInvalidations {
   private known: readonly OpenCache[] | undefined;
 
-  constructor(
-    private readonly patterns: RoutePatterns,
-    /** The cache of pages that do not name one: that of pages of other applications, if this one has none. */
-    private readonly defaultCache: OpenCache,
-  ) {}
+  constructor(private readonly routes: PageRoutes) {}
 
   /**
    * Makes the pages with any of these tags absent, or stale if soft. Tags that pages have from the beginning cost a look,
@@ -32,9 +28,7 @@ export class PageInvalidations {
   }
 
   private get caches(): readonly OpenCache[] {
-    return (this.known ??= [
-      ...new Set([this.defaultCache, ...this.patterns.cached.map(({ page }) => page.cache)]),
-    ]);
+    return (this.known ??= this.routes.caches());
   }
 }
 

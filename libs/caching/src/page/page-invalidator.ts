@@ -10,13 +10,13 @@ import type { ServerResponse } from 'node:http';
 import { type Observable, tap } from 'rxjs';
 import { CachingError } from '../errors.js';
 import type { Change, DeclaredInvalidations, DeclaredRoute } from './declared-invalidations.js';
-import type { ExpressRequest, ExpressResponse } from './express-exchange.js';
-import type { FastifyReply, FastifyRequest } from './fastify-exchange.js';
+
 import type { DeclaredTargets } from './invalidates-pages.decorator.js';
 import { namedLocations } from './named-locations.js';
 import type { PageInvalidations } from './page-invalidations.js';
 import { pathTag } from './page-tags.js';
 import { allTags } from './page-targets.js';
+import type { ExpressRequest, ExpressResponse, FastifyReply, FastifyRequest } from './platform.js';
 import { holdResponse } from './response-gate.js';
 
 /** The methods that change nothing (RFC 9110 §9.2.1). */

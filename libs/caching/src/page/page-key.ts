@@ -1,5 +1,5 @@
 import { escapeSegment } from '../cache/keys.js';
-import { canonicalQuery } from './query.js';
+import type { QueryPolicy } from './query.js';
 
 /** What tells one page from another. */
 export interface PageAddress {
@@ -10,17 +10,18 @@ export interface PageAddress {
   readonly host: string;
   /** The request target as it came: path and query. */
   readonly target: string;
-  /** Values of the request headers that tell variants apart; `undefined` is absent, which is not empty. */
-  readonly variants: readonly (string | undefined)[];
+  readonly query: QueryPolicy;
+  /** What else tells pages apart: escaped, each saying what it is, in one order. */
+  readonly parts: readonly string[];
 }
 
 /** The segments of a page's key. Distinct addresses give distinct text, save for the order of query parameters. */
-export function pageSegments({ route, scheme, host, target, variants }: PageAddress): string {
+export function pageSegments({ route, scheme, host, target, query, parts }: PageAddress): string {
   const question = target.indexOf('?');
   const path = question === -1 ? target : target.slice(0, question);
-  const query = question === -1 ? '' : `?${canonicalQuery(target.slice(question + 1))}`;
-  let segments = `${escapeRepeated(route)}:${escapeRepeated(scheme)}:${escapeRepeated(host)}:${escapeSegment(path + query)}`;
-  for (const value of variants) segments += value === undefined ? ':' : `:${escapeSegment(`=${value}`)}`;
+  const search = question === -1 ? '' : `?${query.canonical(target.slice(question + 1))}`;
+  let segments = `${escapeRepeated(route)}:${escapeRepeated(scheme)}:${escapeRepeated(host)}:${escapeSegment(path + search)}`;
+  for (const part of parts) segments += `:${part}`;
   return segments;
 }
 

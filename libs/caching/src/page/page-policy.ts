@@ -1,75 +1,127 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { parseCacheControl } from './cache-control.js';
+import { type CacheControl, parseCacheControl } from './cache-control.js';
+import { freshnessOf, type StaleWindows, staleWindowsOf, STATUSES_WITH_OWN_FRESHNESS } from './freshness.js';
+import type { HeaderLookup } from './header-lookup.js';
 
 /** The part of a request that decides whether the cache has a say in it. */
-export interface PageRequest {
+export interface RequestHead {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** The part of a response that decides whether it is stored. Values of one name are joined by `, `. */
-export interface PageResponse {
+/** The part of a response that decides whether it is stored, and for how long. */
+export interface ResponseHead {
   readonly status: number;
-  header(name: string): string | undefined;
+  readonly headers: HeaderLookup;
 }
 
-export interface StorePolicy {
+/** How pages of a route live. Milliseconds. */
+export interface LifePolicy {
+  /** `null` for ever; `undefined`: as the response's own headers say. */
+  readonly ttlMs: number | null | undefined;
+  /** `undefined`: 200, and with a life by headers all that RFC 9110 §15.1 allows. */
+  readonly statuses: readonly number[] | undefined;
+  /** `undefined`: as the response says. */
+  readonly revalidateMs: number | undefined;
+  readonly errorMs: number | undefined;
+}
+
+/** How long a page may be used. Milliseconds. */
+export interface PageLife {
   readonly ttlMs: number | null;
-  readonly statuses: readonly number[];
-  /** Lower-case names of request headers that are part of the key. */
-  readonly keyedHeaders: readonly string[];
+  readonly revalidateMs: number;
+  readonly errorMs: number;
 }
 
-/** Cookies that name a session; a request with one is somebody's. */
-const SESSION_COOKIE = /(?:^|;)[\t ]*(?:connect\.sid|sessionId)=/;
-
-/** Names in `Vary` that middleware adds for its own sake and deals with on every response, hit or not. */
-const HARMLESS_VARY = new Set(['accept-encoding', 'origin']);
+/** Why a request goes past the cache, in both directions. */
+export type Bypass = 'method' | 'bypass';
 
 /**
- * Whether the cache may answer this request, or store the answer. Anything personal, partial, conditional on the
- * handler's state or with a body goes to the handler, and its answer is not stored.
+ * Why the cache has no say in this request: it is not a GET or HEAD, has a body, or asks for a part or for what only the
+ * handler can compare (RFC 9111 §4.3.2). Whose request it is, is another question: {@link hasCredentials}.
  */
-export function isCacheable({ method, headers }: PageRequest): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return (
-    headers.authorization === undefined &&
-    headers.range === undefined &&
-    headers['if-match'] === undefined &&
-    headers['if-unmodified-since'] === undefined &&
-    headers['transfer-encoding'] === undefined &&
-    (headers['content-length'] === undefined || headers['content-length'] === '0') &&
-    (headers.cookie === undefined || !SESSION_COOKIE.test(headers.cookie))
-  );
+export function bypassReason({ method, headers }: RequestHead): Bypass | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return 'method';
+  const hasBody =
+    headers['transfer-encoding'] !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0');
+  const isForHandler =
+    headers.range !== undefined ||
+    headers['if-match'] !== undefined ||
+    headers['if-unmodified-since'] !== undefined;
+  return hasBody || isForHandler ? 'bypass' : undefined;
+}
+
+/** Whether a request says whose it is: by `Authorization`, or by a cookie that names a session. */
+export function hasCredentials(headers: IncomingHttpHeaders, sessionCookies: readonly string[]): boolean {
+  if (headers.authorization !== undefined) return true;
+  const { cookie } = headers;
+  if (cookie === undefined || sessionCookies.length === 0) return false;
+  return cookie.split(';').some((pair) => {
+    const equals = pair.indexOf('=');
+    return equals !== -1 && sessionCookies.includes(pair.slice(0, equals).trim());
+  });
+}
+
+/** What a client asks of caches that a route may honour: a new answer (`no-cache`, `max-age=0`, `Pragma`). */
+export function asksForReload(headers: IncomingHttpHeaders): boolean {
+  const field = headers['cache-control'];
+  if (field === undefined) return /no-cache/i.test(headers.pragma ?? '');
+  const { noCache, maxAge } = parseCacheControl(field);
+  return noCache || maxAge === 0;
+}
+
+/** Whether the answer to a request must not be stored, though a stored one may be used (RFC 9111 §5.2.1.5). */
+export function forbidsStoring(headers: IncomingHttpHeaders): boolean {
+  const field = headers['cache-control'];
+  return field !== undefined && parseCacheControl(field).noStore;
 }
 
 /**
- * How long a response may be stored: milliseconds, `null` for ever, `undefined` for not at all. The handler may shorten
- * the life of the route and never lengthen it; a positive `max-age` is for browsers (RFC 9111 §3, §5.2.2).
+ * How long a response may be used; `undefined`: it may not be stored. The handler may shorten the life of the route and
+ * never lengthen it; a positive `max-age` is for browsers (RFC 9111 §3, §5.2.2).
  */
-export function storableFor(response: PageResponse, policy: StorePolicy): number | null | undefined {
-  const { ttlMs, statuses } = policy;
-  if (!statuses.includes(response.status) || response.status >= 500 || response.status < 200)
+export function lifeOf(response: ResponseHead, policy: LifePolicy, now: number): PageLife | undefined {
+  const { status, headers } = response;
+  const { ttlMs } = policy;
+  const statuses = policy.statuses ?? (ttlMs === undefined ? STATUSES_WITH_OWN_FRESHNESS : [200]);
+  if (!statuses.includes(status) || status >= 500 || status < 200 || status === 206 || status === 304)
     return undefined;
-  if (isVetoed(response, policy)) return undefined;
-  if (response.header('content-encoding') !== undefined || response.header('content-range') !== undefined) {
+  if (isVetoed(headers)) return undefined;
+  if (headers.text('content-encoding') !== undefined || headers.text('content-range') !== undefined)
     return undefined;
+  const said = parseCacheControl(headers.lines('cache-control'));
+  const windows = windowsOf(said, policy);
+  if (ttlMs === undefined) {
+    const own = freshnessOf((name) => headers.text(name), now);
+    return own && { ...windows, ttlMs: own.ttlMs };
   }
-  const { maxAge, sMaxAge } = parseCacheControl(response.header('cache-control') ?? '');
-  if (maxAge === 0 && sMaxAge === undefined) return undefined;
-  const lives = [ttlMs, sMaxAge === undefined ? null : sMaxAge * 1000].filter((life) => life !== null);
-  const life = lives.length === 0 ? null : Math.min(...lives);
-  return life === null || life > 0 ? life : undefined;
+  if (said.maxAge === 0 && said.sMaxAge === undefined) return undefined;
+  const lives = [ttlMs, said.sMaxAge === undefined ? null : said.sMaxAge * 1000];
+  const life = lives.reduce((one, other) =>
+    one === null ? other : other === null ? one : Math.min(one, other),
+  );
+  return life === null || life > 0 ? { ...windows, ttlMs: life } : undefined;
 }
 
 /** What forbids storing whenever it is seen, also after the response was composed: late cookies, late headers. */
-export function isVetoed(
-  response: PageResponse,
-  { keyedHeaders }: Pick<StorePolicy, 'keyedHeaders'>,
-): boolean {
-  if (response.header('set-cookie') !== undefined) return true;
-  if (parseCacheControl(response.header('cache-control') ?? '').forbidsStoring) return true;
-  const vary = response.header('vary') ?? '';
-  const names = vary.split(',').map((name) => name.trim().toLowerCase());
-  return names.some((name) => name !== '' && !HARMLESS_VARY.has(name) && !keyedHeaders.includes(name));
+export function isVetoed(headers: HeaderLookup): boolean {
+  return (
+    headers.text('set-cookie') !== undefined ||
+    parseCacheControl(headers.lines('cache-control')).forbidsStoring
+  );
+}
+
+/** The windows of the route, or else of the response; none where the response forbids them (RFC 9111 §4.2.4). */
+function windowsOf(
+  said: CacheControl,
+  { revalidateMs, errorMs }: LifePolicy,
+): Pick<PageLife, 'revalidateMs' | 'errorMs'> {
+  const granted: StaleWindows = staleWindowsOf(said);
+  if (said.noCache || said.mustRevalidate || said.proxyRevalidate || said.sMaxAge !== undefined)
+    return { revalidateMs: 0, errorMs: 0 };
+  return {
+    revalidateMs: revalidateMs ?? granted.staleWhileRevalidateMs,
+    errorMs: errorMs ?? granted.staleIfErrorMs,
+  };
 }

@@ -1,22 +1,13 @@
-import { Injectable, Logger, type Type } from '@nestjs/common';
+import { Injectable, Logger, RequestMethod, type Type } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
 import { CACHE_PAGE_METADATA } from '../caching.constants.js';
 import { CacheRegistry, type OpenCache } from '../cache/cache-registry.js';
-import { ttlToMs } from '../duration.js';
 import { InvalidDecorationError } from '../errors.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import type { CachePageMetadata } from './cache-page.decorator.js';
-
-/** A route whose responses are cached. */
-export interface PageRoute {
-  /** Controller, method and API version: what keeps two handlers on one path apart. */
-  readonly name: string;
-  readonly cache: OpenCache;
-  readonly ttlMs: number | null;
-  readonly statuses: readonly number[];
-  /** Request headers that are part of the key, so that a `Vary` on them is no obstacle. */
-  readonly keyedHeaders: readonly string[];
-}
+import { declaredHeaders, declaredVariants } from './header-metadata.js';
+import { type PageRoute, pageRoute, suspiciousTtl } from './page-route.js';
+import { isRequestScoped } from './request-scope.js';
 
 /** As Nest hands it out. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
@@ -26,14 +17,15 @@ type Handler = Function;
 const VERSION = '__version__';
 const SSE = '__sse__';
 const PATH = 'path';
-
-/** Under this, a number was probably meant as seconds, as in Django. */
-const SUSPICIOUS_TTL = 1000;
+const METHOD = 'method';
+/** Of the enumeration `RequestMethod`: the methods whose responses are cached. */
+const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.ALL];
 
 /** Which routes are cached, and how: the only reader of what `@CachePage` records. */
 @Injectable()
 export class PageRoutes {
   private readonly known = new WeakMap<Handler, WeakMap<Type, PageRoute | null>>();
+  private readonly scoped = new WeakMap<Type, boolean>();
   private readonly logger = new Logger('Caching');
 
   constructor(
@@ -58,18 +50,13 @@ export class PageRoutes {
    * @throws UnknownCacheError, InvalidDecorationError
    */
   inspect(): boolean {
-    const routes = this.controllers().flatMap((controller) =>
-      handlersOf(controller).map((handler) => this.find(handler, controller)),
-    );
-    return routes.some((route) => route !== null);
+    return this.all().length > 0;
   }
 
   private read(handler: Handler, controller: Type): PageRoute | null {
-    const page = this.reflector.getAllAndOverride<CachePageMetadata | undefined>(CACHE_PAGE_METADATA, [
-      handler,
-      controller,
-    ]);
-    if (page === undefined) return null;
+    const headers = declaredHeaders(handler, controller);
+    const metadata = this.metadataOf(handler, controller);
+    if (metadata === undefined || headers.isNeverCached) return null;
     const name = `${controller.name}.${handler.name}`;
     if (Reflect.hasMetadata(SSE, handler)) {
       if (!Reflect.hasMetadata(CACHE_PAGE_METADATA, handler)) return null;
@@ -77,24 +64,50 @@ export class PageRoutes {
         `@CachePage on ${name}: an @Sse route has no end to store. Remove the decorator.`,
       );
     }
-    if (typeof page.ttl === 'number' && page.ttl > 0 && page.ttl < SUSPICIOUS_TTL) {
-      this.logger.warn(
-        `@CachePage(${page.ttl}) on ${name} means ${page.ttl} milliseconds; did you mean '${page.ttl}s'?`,
-      );
-    }
+    const warning = suspiciousTtl(name, metadata.ttl);
+    if (warning !== undefined) this.logger.warn(warning);
     const version = JSON.stringify(
       Reflect.getMetadata(VERSION, handler) ?? Reflect.getMetadata(VERSION, controller) ?? null,
       (_key, value: unknown) => (typeof value === 'symbol' ? String(value) : value),
     );
-    const statuses = page.statuses ?? [200];
-    return {
+    return pageRoute({
       name: `${name}@${version}`,
-      cache: this.registry.get(page.cache ?? this.pages.cache),
-      ttlMs: ttlToMs(page.ttl),
-      statuses,
-      // Express words the body of a redirect by what the client accepts, and says so in `Vary`.
-      keyedHeaders: statuses.some((status) => status >= 300 && status < 400) ? ['accept'] : [],
-    };
+      metadata,
+      policies: this.pages.policies,
+      declared: declaredVariants(headers),
+      cacheNamed: (cache) => this.registry.get(cache ?? this.pages.cache),
+    });
+  }
+
+  /** What a decorator says, or for every GET of the application the `site` option. */
+  private metadataOf(handler: Handler, controller: Type): CachePageMetadata | undefined {
+    const own = this.reflector.getAllAndOverride<CachePageMetadata | undefined>(CACHE_PAGE_METADATA, [
+      handler,
+      controller,
+    ]);
+    const { site } = this.pages;
+    if (own !== undefined || site === undefined) return own;
+    return CACHED_METHODS.includes(Reflect.getMetadata(METHOD, handler)) ? { ttl: site } : undefined;
+  }
+
+  /** The caches that keep pages: those of the routes, and the one of the module. */
+  caches(): OpenCache[] {
+    const routes = this.all().map(({ cache }) => cache);
+    return [...new Set([this.registry.get(this.pages.cache), ...routes])];
+  }
+
+  /** Whether what a route reads of a request goes partly unseen: to be asked from the first request on. */
+  isRequestScoped(controller: Type): boolean {
+    let isScoped = this.scoped.get(controller);
+    if (isScoped === undefined)
+      this.scoped.set(controller, (isScoped = isRequestScoped(this.modules, controller)));
+    return isScoped;
+  }
+
+  private all(): PageRoute[] {
+    return this.controllers().flatMap((controller) =>
+      handlersOf(controller).flatMap((handler) => this.find(handler, controller) ?? []),
+    );
   }
 
   private controllers(): Type[] {

@@ -1,7 +1,8 @@
 /** Which parameters of the query count. Those that do not are neither in the key nor shown to the handler. */
 export interface QueryOptions {
   /**
-   * The only parameters that count: names, in which `*` stands for any text. `filter` also names `filter[…]`. Default: all.
+   * The only parameters that count: names, in which `*` stands for any text. `filter` also names `filter[…]`
+   * and `filter.…`; a name has no brackets of its own. Default: all.
    */
   readonly only?: readonly string[];
   /** Parameters that do not count, written in the same way: `['utm_*', 'fbclid']`. Wins over `only`. Default: none. */
@@ -129,10 +130,13 @@ function patternOf(name: string): NamePattern {
   return name.split('*');
 }
 
-/** Whether the name, or what stands before its first bracket, fits. Looks for each part once, from left to right. */
+/**
+ * Whether the name fits, or what stands before its first bracket or dot, since parsers that nest put it there. Looks for
+ * each part once, from left to right.
+ */
 function fits(name: string, pattern: NamePattern): boolean {
-  const bracket = name.indexOf('[');
-  return fitsWhole(name, pattern) || (bracket > 0 && fitsWhole(name.slice(0, bracket), pattern));
+  const root = rootOf(name);
+  return fitsWhole(name, pattern) || (root !== name && root !== '' && fitsWhole(root, pattern));
 }
 
 function fitsWhole(name: string, pattern: NamePattern): boolean {

@@ -1,6 +1,5 @@
 import { isKeptByNotModified } from './conditional.js';
-import type { ExpressRequest, ExpressResponse } from './express-exchange.js';
-import type { FastifyReply, FastifyRequest } from './fastify-exchange.js';
+import type { ExpressRequest, ExpressResponse, FastifyReply, FastifyRequest } from './platform.js';
 import type { ResponseHeaders } from './header-patch.js';
 
 /** A response whose headers may still change, the same on every platform: all that header decorators need. */

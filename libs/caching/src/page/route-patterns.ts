@@ -3,7 +3,8 @@ import { type ApplicationConfig, MetadataScanner, type ModulesContainer } from '
 import { LegacyRouteConverter } from '@nestjs/core/internal';
 import { PathsExplorer, type RouteDefinition } from '@nestjs/core/router/paths-explorer.js';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
-import type { PageRoute, PageRoutes } from './page-routes.js';
+import type { PageRoute } from './page-route.js';
+import type { PageRoutes } from './page-routes.js';
 import { PathPattern } from './path-pattern.js';
 
 /** A handler of a registered controller. */

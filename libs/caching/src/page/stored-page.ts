@@ -1,5 +1,6 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
-import type { EntryCodec } from '../cache/entries.js';
+import { weakEtag } from './conditional.js';
+import type { CapturedPage } from './capture.js';
+import type { HeaderLookup } from './header-lookup.js';
 
 /** A header as it went out: a lower-case name, and one value or several lines. */
 export type StoredHeader = readonly [name: string, value: string | readonly string[]];
@@ -10,18 +11,19 @@ export interface StoredPage {
   readonly headers: readonly StoredHeader[];
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
+  /** The age that it came with, in whole seconds: what the handler said of a response that it passed on (RFC 9111 §5.1). */
+  readonly ageSeconds: number;
   readonly body: Buffer;
 }
 
 /** Bytes that a page takes in memory besides its body and headers, roughly. */
 const PAGE_OVERHEAD = 200;
-const CODEC = 1;
-const HEAD_LENGTH_BYTES = 4;
 
 /** What never belongs to a stored page: the connection's, the client's, or worked out anew on each answer. */
 const NEVER_STORED = new Set([
   'age',
   'alt-svc',
+  'cache-status',
   'connection',
   'content-length',
   'date',
@@ -52,36 +54,30 @@ export function pageSize({ headers, body }: StoredPage): number {
   );
 }
 
-/** A page in bytes: the length of the head, the head as JSON, the body as it is. */
-export const pageCodec: EntryCodec<StoredPage> = {
-  kind: 'page',
-  encode({ status, headers, etag, lastModified, body }) {
-    const head = Buffer.from(JSON.stringify({ status, headers, etag, lastModified }));
-    const length = Buffer.allocUnsafe(HEAD_LENGTH_BYTES);
-    length.writeUInt32BE(head.length);
-    return { codec: CODEC, body: Buffer.concat([length, head, body]) };
-  },
-  decode(codec, bytes) {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const bodyOffset = HEAD_LENGTH_BYTES + buffer.readUInt32BE(0);
-    if (codec !== CODEC || bodyOffset > buffer.length) throw new RangeError('not a page');
-    const head = JSON.parse(buffer.toString('utf8', HEAD_LENGTH_BYTES, bodyOffset)) as Omit<
-      StoredPage,
-      'body'
-    >;
-    assertHead(head);
-    const { status, headers, etag, lastModified } = head;
-    return { status, headers, etag, lastModified, body: buffer.subarray(bodyOffset) };
-  },
-};
+/** What is kept of a response; `undefined` if it is shorter than it said. */
+export function storedPage(
+  { status, before, body, atEmission }: CapturedPage,
+  createdAt: number,
+): StoredPage | undefined {
+  const length = atEmission.text('content-length');
+  if (length !== undefined && Number(length) !== body.length) return undefined;
+  const connection = atEmission.text('connection');
+  const headers = atEmission
+    .since(before)
+    .filter(([name]) => name !== 'etag' && isStorableHeader(name, connection));
+  const date = atEmission.text('date') ?? new Date(createdAt).toUTCString();
+  return {
+    status,
+    headers: [...headers, ['date', date]],
+    etag: atEmission.text('etag') ?? weakEtag(body),
+    lastModified: atEmission.text('last-modified'),
+    ageSeconds: ageIn(atEmission),
+    body,
+  };
+}
 
-/** The backend is not trusted: a head that no response of ours could have had is a miss. */
-function assertHead({ status, headers, etag, lastModified }: Omit<StoredPage, 'body'>): void {
-  if (!Number.isInteger(status) || status < 200 || status > 599) throw new RangeError('not a status');
-  for (const [name, value] of headers) {
-    if (name !== 'date' && !isStorableHeader(name, undefined)) throw new RangeError('not a storable header');
-    validateHeaderName(name);
-    for (const line of [value].flat()) validateHeaderValue(name, line);
-  }
-  for (const text of [etag, lastModified]) if (text !== undefined) validateHeaderValue('etag', text);
+/** The first number of an `Age` field; 0 for what is none. */
+function ageIn(headers: HeaderLookup): number {
+  const [first = ''] = (headers.text('age') ?? '').split(',', 1);
+  return /^\d{1,10}$/.test(first.trim()) ? Number(first) : 0;
 }

@@ -1,11 +1,9 @@
-import { closeSync, openSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { InvalidOptionsError } from '../../errors.js';
 import { importPeer } from '../import-peer.js';
-import { hasCode } from './dialect-parts.js';
 import type { Dialect, DialectName } from './dialect.js';
+import type { KnexClientClass, RawConnection } from './knex-client.js';
 import type { KnexInstance } from './knex-instance.js';
+import { MEMORY, patientSqlite } from './patient-sqlite.js';
 
 /** Where the statements go: an instance of the caller's, or a URL for one of our own. */
 export type DatabaseSource = { readonly knex: KnexInstance } | { readonly url: string };
@@ -22,20 +20,6 @@ export interface OwnKnex {
   /** Ends within {@link CLOSE_LIMIT_MS}; what is under way then fails. */
   close(): Promise<void>;
 }
-
-/** What Knex keeps of its connections; the rest of them is the driver's. */
-interface RawConnection {
-  /** Why the connection is not used any more. */
-  readonly __knex__disposed?: unknown;
-}
-
-interface KnexClient {
-  acquireRawConnection(): Promise<RawConnection>;
-  destroyRawConnection(connection: RawConnection): Promise<void>;
-  _query(connection: RawConnection, query: object): Promise<object>;
-}
-
-type KnexClientClass = new (config: object) => KnexClient;
 
 interface Driver {
   /** What Knex calls it. */
@@ -163,39 +147,6 @@ function watched(
     }
   };
 }
-
-/**
- * SQLite's own waiting for a lock of another process would stop this one's event loop, so the waiting is done here. The
- * file is for its owner only.
- */
-function patientSqlite(Base: KnexClientClass, timeoutMs: number): KnexClientClass {
-  const PRAGMAS = ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 0'];
-  return class extends Base {
-    declare readonly connectionSettings: { readonly filename: string };
-
-    override async acquireRawConnection(): Promise<RawConnection> {
-      const { filename } = this.connectionSettings;
-      if (filename !== MEMORY) closeSync(openSync(filename, 'a', 0o600));
-      const connection = await super.acquireRawConnection();
-      for (const pragma of PRAGMAS) await this._query(connection, { sql: `PRAGMA ${pragma}` });
-      return connection;
-    }
-
-    override async _query(connection: RawConnection, query: object): Promise<object> {
-      const giveUpAt = performance.now() + timeoutMs;
-      for (let wait = 1; ; wait = Math.min(wait * 2, 20)) {
-        try {
-          return await super._query(connection, query);
-        } catch (error) {
-          if (!hasCode(error, 'SQLITE_BUSY') || performance.now() > giveUpAt) throw error;
-          await pause(wait * (0.5 + Math.random()));
-        }
-      }
-    }
-  };
-}
-
-const MEMORY = ':memory:';
 
 /** Whether the database lives in this process alone. */
 export function isInMemory(source: DatabaseSource): boolean {
