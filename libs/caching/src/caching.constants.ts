@@ -7,8 +7,14 @@ export const FRAGMENTS_CACHE = 'fragments';
 /** Injection token of the options as the application gave them. */
 export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
 
+/** The options with every default in place. */
+export const RESOLVED_OPTIONS = Symbol.for('nestjs-caching:resolved-options');
+
 /** Metadata key of `@CachePage`. */
 export const CACHE_PAGE_METADATA = 'nestjs-caching:page';
+
+/** Metadata key of `@InvalidatesPages`. */
+export const INVALIDATES_PAGES_METADATA = 'nestjs-caching:invalidates-pages';
 
 /** Metadata key of the header decorators. */
 export const HEADERS_METADATA = 'nestjs-caching:headers';

@@ -8,7 +8,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
-import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE } from './caching.constants.js';
+import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE, RESOLVED_OPTIONS } from './caching.constants.js';
 import type {
   CachingAsyncOptions,
   CachingOptions,
@@ -23,11 +23,12 @@ import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { DecoratedMethods } from './method/decorated-methods.js';
 import { MethodCaches } from './method/method-caches.js';
 import { FragmentCache } from './fragment/fragment-cache.service.js';
+import { invalidationProviders } from './page/invalidation.providers.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
+import { PageCache } from './page/page-cache.service.js';
+import { PageInvalidator } from './page/page-invalidator.js';
 import { PageRoutes } from './page/page-routes.js';
 import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
-
-const RESOLVED_OPTIONS = Symbol.for('nestjs-caching:resolved-options');
 
 /**
  * Caching for an application: import it once, in the root module.
@@ -85,7 +86,13 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, FragmentCache, MethodCaches, ...caches.map((name) => getCacheToken(name))],
+    exports: [
+      CacheRegistry,
+      FragmentCache,
+      PageCache,
+      MethodCaches,
+      ...caches.map((name) => getCacheToken(name)),
+    ],
   };
 }
 
@@ -134,6 +141,7 @@ function providers(caches: readonly string[]): Provider[] {
       ) => new PageRoutes(modules, reflector, registry, resolved.pages),
       inject: [ModulesContainer, Reflector, CacheRegistry, RESOLVED_OPTIONS],
     },
+    ...invalidationProviders,
     {
       provide: PageCacheInstaller,
       useFactory: (
@@ -141,8 +149,9 @@ function providers(caches: readonly string[]): Provider[] {
         routes: PageRoutes,
         resolved: ResolvedCachingOptions,
         clock: Clock,
-      ) => new PageCacheInstaller(config, routes, resolved.pages, clock),
-      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, CACHING_CLOCK],
+        invalidator: PageInvalidator,
+      ) => new PageCacheInstaller(config, routes, resolved.pages, clock, invalidator),
+      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, CACHING_CLOCK, PageInvalidator],
     },
   ];
 }

@@ -324,6 +324,11 @@ export class InvalidDecorationError extends CachingError {
   readonly code = 'CACHING_INVALID_DECORATION';
 }
 
+/** Pages that cannot be found by what was given for them. */
+export class InvalidPageTargetError extends CachingError {
+  readonly code = 'CACHING_INVALID_PAGE_TARGET';
+}
+
 /** Text for a message: the kind of thing, and its value only where that is harmless and short. */
 function describe(value: unknown): string {
   if (typeof value === 'number' || value === null || value === undefined) return String(value);

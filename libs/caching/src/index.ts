@@ -76,6 +76,11 @@ export type {
 } from './page/cache-page.options.js';
 export type { QueryOptions, QueryRule } from './page/query.js';
 export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './page/header-decorators.js';
+export { InvalidatesPages } from './page/invalidates-pages.decorator.js';
+export type { InvalidatingRequest } from './page/invalidates-pages.decorator.js';
+export { PageCache } from './page/page-cache.service.js';
+export type { DeclaredPageTarget, MethodOf, PageTarget, PageTargetList } from './page/page-target.js';
+export type { PathParams } from './page/path-pattern.js';
 export type { CacheControlOptions } from './page/cache-control-patch.js';
 export type { ConditionOptions, ConditionRequest, ProviderLookup } from './page/condition.js';
 
@@ -104,6 +109,7 @@ export {
   InvalidDurationError,
   InvalidKeyError,
   InvalidOptionsError,
+  InvalidPageTargetError,
   LoadCycleError,
   LoadTimeoutError,
   LockTimeoutError,

@@ -11,20 +11,20 @@ export class Invalidations {
 
   /** Makes the entries with any of these tags absent, or stale if soft: from now on, for everybody. */
   async invalidateTags(tags: readonly string[], isSoft: boolean): Promise<void> {
-    if (tags.length === 0) return;
-    const { journal } = this.entries;
-    const at = this.entries.now();
-    const missed = (): void => {
-      for (const tag of tags) {
-        const redo = async () => {
-          await this.policy.demand('replay', () => this.raise([tag], isSoft));
-        };
-        journal.remember(changeOf.tag(tag), { redo, size: tag.length, at });
-      }
-    };
-    const raise = () => this.raise(tags, isSoft);
-    await this.policy.write('invalidateTags', raise, undefined, missed);
-    if (!journal.isEmpty) for (const tag of tags) journal.forget(changeOf.tag(tag));
+    await this.change(tags, isSoft, () => this.raise(tags, isSoft));
+  }
+
+  /**
+   * As {@link invalidateTags}, for tags that probably no entry has: it costs one round trip where there is no record of any.
+   * Only for tags that are known before a load begins. Their records are made beforehand, so a load that a missing record
+   * does not tell of has yet to begin; a tag that is learned late may have its record made after this look.
+   */
+  async invalidateTagsInUse(tags: readonly string[], isSoft: boolean): Promise<void> {
+    await this.change(tags, isSoft, async () => {
+      const { recordOf } = await this.entries.readTags(tags);
+      const inUse = tags.filter((tag) => recordOf(tag) !== undefined);
+      if (inUse.length > 0) await this.raise(inUse, isSoft);
+    });
   }
 
   /** Empties the cache. */
@@ -44,6 +44,23 @@ export class Invalidations {
       () => journal.remember(changeOf.all, { redo, size: 0, at }),
     );
     if (!journal.isEmpty) journal.forget(changeOf.all);
+  }
+
+  /** Makes a change to tags; one that fails is remembered. */
+  private async change(tags: readonly string[], isSoft: boolean, call: () => Promise<void>): Promise<void> {
+    if (tags.length === 0) return;
+    const { journal } = this.entries;
+    const at = this.entries.now();
+    const missed = (): void => {
+      for (const tag of tags) {
+        const redo = async () => {
+          await this.policy.demand('replay', () => this.raise([tag], isSoft));
+        };
+        journal.remember(changeOf.tag(tag), { redo, size: tag.length, at });
+      }
+    };
+    await this.policy.write('invalidateTags', call, undefined, missed);
+    if (!journal.isEmpty) for (const tag of tags) journal.forget(changeOf.tag(tag));
   }
 
   private async raise(tags: readonly string[], isSoft: boolean): Promise<void> {

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { type FastifyHooks, installCaptureHook } from './fastify-exchange.js';
 import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
+import type { PageInvalidator } from './page-invalidator.js';
 import { PageRoutes } from './page-routes.js';
 import { PageWarnings } from './page-warnings.js';
 import { ReDispatch } from './re-dispatch.js';
@@ -12,7 +13,7 @@ import { Refusals } from './refusals.js';
 
 /**
  * Puts the interceptor where it must be: outside every other, however the application adds those. Routes are registered
- * before `onModuleInit`, so the constructor of a provider is the place. An application without a cached route gets
+ * before `onModuleInit`, so the constructor of a provider is the place. An application without a page decorator gets
  * nothing, since even an idle interceptor slows every route of it down.
  */
 @Injectable()
@@ -21,14 +22,32 @@ export class PageCacheInstaller {
   readonly interceptor: PageCacheInterceptor | undefined;
   private readonly reDispatch: ReDispatch<PageRefresh>;
 
-  constructor(config: ApplicationConfig, routes: PageRoutes, pages: ResolvedPagesOptions, clock: Clock) {
+  constructor(
+    config: ApplicationConfig,
+    routes: PageRoutes,
+    pages: ResolvedPagesOptions,
+    clock: Clock,
+    invalidator: PageInvalidator,
+  ) {
     this.reDispatch = new ReDispatch(clock);
-    if (!routes.inspect()) return;
+    const interceptors = config.getGlobalInterceptors();
+    if (!routes.inspect()) {
+      // The pages may be those of other applications on the same cache.
+      if (invalidator.isDeclared) interceptors.unshift(invalidator);
+      return;
+    }
     const logger = new Logger('Caching');
     const warnings = new PageWarnings((message) => logger.warn(message));
     const refusals = new Refusals(clock);
-    this.interceptor = new PageCacheInterceptor(routes, pages, this.reDispatch, refusals, warnings);
-    config.getGlobalInterceptors().unshift(this.interceptor);
+    this.interceptor = new PageCacheInterceptor(
+      routes,
+      pages,
+      this.reDispatch,
+      refusals,
+      warnings,
+      invalidator,
+    );
+    interceptors.unshift(this.interceptor);
   }
 
   /** Hooks into the platform; called when the adapter is there and the routes are not. */

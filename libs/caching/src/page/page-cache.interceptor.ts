@@ -9,6 +9,7 @@ import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
 import { type PageCall, pageCall } from './page-call.js';
 import { freshPage, PageLoads, type PageSight } from './page-loads.js';
+import type { PageInvalidator } from './page-invalidator.js';
 import { asksForReload, bypassReason, forbidsStoring } from './page-policy.js';
 import { isDirectory, type PageRecord } from './page-record.js';
 import { isDeclared, type PageRoute } from './page-route.js';
@@ -49,12 +50,14 @@ export class PageCacheInterceptor implements NestInterceptor {
     private readonly reDispatch: ReDispatch<PageRefresh>,
     private readonly refusals: Refusals,
     private readonly warnings: PageWarnings,
+    private readonly invalidator: PageInvalidator,
   ) {
     this.loads = new PageLoads(options.flightDeadline, options.maxVariants);
   }
 
-  intercept(context: ExecutionContext, next: CallHandler): Answer {
-    if (context.getType() !== 'http') return next.handle();
+  intercept(context: ExecutionContext, handler: CallHandler): Answer {
+    if (context.getType() !== 'http') return handler.handle();
+    const next = this.invalidator.around(context, handler);
     const controller = context.getClass();
     const route = this.routes.find(context.getHandler(), controller);
     if (route === null) return next.handle();
