@@ -8,6 +8,7 @@ interface Answer {
   readonly sequence: number;
   readonly name?: string;
   readonly total?: number;
+  readonly categories?: object;
   readonly products?: readonly { readonly name: string; readonly category: string }[];
 }
 
@@ -41,6 +42,25 @@ describe('the pages of the sample', () => {
       const app = await startHere();
       for (const query of ['sort=age', 'sort=age', 'page=0', 'category=a&category=b'])
         expect((await app.fetch(`/products?${query}`)).status).toBe(400);
+    });
+
+    it('shows a product that was added on every page, at once', async () => {
+      const app = await startHere();
+      const paths = ['/products', '/products?category=tea', '/products/categories'];
+      const before = await Promise.all(paths.map((path) => hit(app, path)));
+      const add = (product: object): Promise<Response> =>
+        app.fetch('/products', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(product),
+        });
+      expect((await add({ name: 'Matcha' })).status).toBe(400);
+      expect(await Promise.all(paths.map((path) => hit(app, path)))).toEqual(before);
+      expect((await add({ name: 'Matcha', category: 'tea', price: 20 })).status).toBe(201);
+      const [all, tea, counts] = await Promise.all(
+        paths.map(async (path) => JSON.parse(await app.read(path)) as Answer),
+      );
+      expect([all?.total, tea?.total, counts?.categories]).toEqual([6, 4, { tea: 4, ware: 2 }]);
     });
 
     it('keeps a page for each user, behind the guard', async () => {

@@ -27,7 +27,7 @@ A list with filters, and what changes it
   ${timed} '${base}/products?category=tea&sort=price&page=1'
       each combination is a page; their order and utm_source=mail make no other one
   curl ${base}/products -H 'content-type: application/json' -d '{"name":"Matcha","category":"tea","price":20}'
-      a success invalidates every page of /products; without "price" it is a 400 and does not
+      a success invalidates every page of /products, and by a tag /products/categories; a 400 does not
 
 A page for each user
   ${timed} ${base}/me -H 'authorization: Bearer alice-token'

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
-import { CachePage } from 'nestjs-caching';
+import { CachePage, InvalidatesPages } from 'nestjs-caching';
 import { readProduct, readQuery } from './product.input.js';
-import { type Product, type ProductList, ProductsStore } from './products.store.js';
+import { type CategoryList, type Product, type ProductList, ProductsStore } from './products.store.js';
 
 /** A list that is slow to make, asked for in many ways, and changed now and then. */
 @Controller('products')
@@ -18,11 +18,20 @@ export class ProductsController {
     return this.store.list(readQuery(query));
   }
 
+  /** Another page that shows products. */
+  @Get('categories')
+  @CachePage('15m', { tags: ['products'] })
+  categories(): Promise<CategoryList> {
+    return this.store.categories();
+  }
+
   /**
-   * Nothing here speaks of the cache: a successful POST invalidates the pages of its own path, every combination of
-   * parameters, before it is answered. One that fails does not.
+   * A POST that succeeds invalidates the pages of its own path, every combination of parameters, before it is answered, and
+   * needs no decorator for that. Pages of other paths are reached by what they have in common: a tag. One that fails
+   * invalidates nothing.
    */
   @Post()
+  @InvalidatesPages({ tags: ['products'] })
   add(@Body() body: unknown): Product {
     return this.store.add(readProduct(body));
   }

@@ -24,6 +24,12 @@ export interface ProductList {
   readonly products: readonly Product[];
 }
 
+/** How many products each category has. */
+export interface CategoryList {
+  readonly sequence: number;
+  readonly categories: Readonly<Record<string, number>>;
+}
+
 const PAGE_SIZE = 3;
 
 /** Stands for a database: slow to ask, quick to write to, and gone with the process. */
@@ -41,23 +47,34 @@ export class ProductsStore {
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
 
   async list({ category, sort, page }: ProductQuery): Promise<ProductList> {
-    await wait(this.settings.upstreamDelay);
-    this.sequence += 1;
+    const sequence = await this.ask();
     const found = this.products.filter((product) => category === undefined || product.category === category);
     found.sort((one, other) =>
       sort === 'price' ? one.price - other.price : one.name.localeCompare(other.name, 'en'),
     );
     const from = (page - 1) * PAGE_SIZE;
     return {
-      sequence: this.sequence,
+      sequence,
       total: found.length,
       products: found.slice(from, from + PAGE_SIZE),
     };
+  }
+
+  async categories(): Promise<CategoryList> {
+    const sequence = await this.ask();
+    const categories: Record<string, number> = {};
+    for (const { category } of this.products) categories[category] = (categories[category] ?? 0) + 1;
+    return { sequence, categories };
   }
 
   add(product: Omit<Product, 'id'>): Product {
     const added = { id: this.products.length + 1, ...product };
     this.products.push(added);
     return added;
+  }
+
+  private async ask(): Promise<number> {
+    await wait(this.settings.upstreamDelay);
+    return (this.sequence += 1);
   }
 }
