@@ -27,6 +27,8 @@ describe('resolveOptions', () => {
       version: 1,
       classInstances: 'refuse',
       onError: 'throw',
+      maxValueBytes: 67_108_864,
+      compressAbove: 65_536,
       readDeadlineMs: 250,
       writeDeadlineMs: 1000,
       closeDeadlineMs: 2000,

@@ -17,6 +17,16 @@ export interface CommonCacheOptions {
   readonly classInstances?: 'refuse' | 'plain';
   /** Whether a write on a failing backend rejects, or answers as if nothing had been there. Default `'throw'`. */
   readonly onError?: 'throw' | 'ignore';
+  /**
+   * The largest value, in bytes before it is compressed, 1,024 to 1 GiB: a larger one is not stored, and one that would
+   * inflate to more is not read. Default 67,108,864 (64 MiB). Backends have limits of their own besides.
+   */
+  readonly maxValueBytes?: number;
+  /**
+   * From how many bytes on a value is compressed (deflate), and stored so if that makes it smaller; `null` for never. The
+   * memory backend keeps objects, and compresses nothing. Default 65,536 (64 KiB).
+   */
+  readonly compressAbove?: number | null;
   /** How long a read may wait for the backend; then it is a miss. Default `'250ms'`. */
   readonly readDeadline?: Duration;
   /** How long a write may wait for the backend; then it rejects. Default `'1s'`. */

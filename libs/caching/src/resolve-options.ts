@@ -16,6 +16,10 @@ const COMMON = {
   version: count(0, Number.MAX_SAFE_INTEGER).default(1),
   classInstances: z.enum(['refuse', 'plain'], "use 'refuse' or 'plain'").default('refuse'),
   onError: z.enum(['throw', 'ignore'], "use 'throw' or 'ignore'").default('throw'),
+  maxValueBytes: count(1024, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
+  compressAbove: count(0, 1024 * 1024 * 1024)
+    .nullable()
+    .default(64 * 1024),
   readDeadline: duration(1, 600_000).default('250ms'),
   writeDeadline: duration(1, 600_000).default('1s'),
   closeDeadline: duration(1, 60_000).default('2s'),
@@ -90,6 +94,8 @@ export interface ResolvedCacheOptions {
   readonly version: number;
   readonly classInstances: 'refuse' | 'plain';
   readonly onError: 'throw' | 'ignore';
+  readonly maxValueBytes: number;
+  readonly compressAbove: number | null;
   readonly readDeadlineMs: number;
   readonly writeDeadlineMs: number;
   readonly closeDeadlineMs: number;
@@ -192,6 +198,8 @@ function resolved(common: z.output<z.ZodObject<typeof COMMON>>): Omit<ResolvedCa
     version,
     classInstances,
     onError,
+    maxValueBytes: common.maxValueBytes,
+    compressAbove: common.compressAbove,
     readDeadlineMs: toMs(common.readDeadline),
     writeDeadlineMs: toMs(common.writeDeadline),
     closeDeadlineMs: toMs(common.closeDeadline),
