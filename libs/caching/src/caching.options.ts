@@ -3,6 +3,7 @@ import type { CacheBackend } from './backends/cache-backend.js';
 import type { KnexInstance } from './backends/database/knex-instance.js';
 import type { KeyvStore } from './backends/keyv/keyv-store.js';
 import type { RedisBackendOptions } from './backends/redis/options.js';
+import type { ValueConverter } from './cache/converters.js';
 import type { Duration, Ttl } from './duration.js';
 
 /** What every cache takes, whatever its backend. */
@@ -15,6 +16,8 @@ export interface CommonCacheOptions {
   readonly version?: number;
   /** What to do with instances of classes: refuse them, or keep their own fields as a plain object. Default `'refuse'`. */
   readonly classInstances?: 'refuse' | 'plain';
+  /** How instances of some classes are kept, whatever `classInstances` says. Default: none. */
+  readonly converters?: readonly ValueConverter[];
   /** Whether a write on a failing backend rejects, or answers as if nothing had been there. Default `'throw'`. */
   readonly onError?: 'throw' | 'ignore';
   /**
