@@ -36,8 +36,15 @@ export type {
   SetOptions,
   VersionOptions,
 } from './cache/cache-service.options.js';
+export type { ValueConverter } from './cache/converters.js';
 export type { CacheStatistics } from './cache/counters.js';
-export type { Explanation, HeldExplanation, KeyExplanation, TagExplanation } from './cache/explain.js';
+export type {
+  Explanation,
+  HeldExplanation,
+  KeyExplanation,
+  OptionExplanation,
+  TagExplanation,
+} from './cache/explanation.js';
 export type { Lock } from './cache/locks.js';
 export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
