@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -20,8 +19,13 @@ class ProductsController {
   }
 }
 
+interface Rewritable {
+  url?: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
 /** What some proxies ask of the applications behind them: to go by a header instead of the URL. */
-const rewritten = ({ url, headers }: { url?: string; headers: Record<string, unknown> }): string =>
+const rewritten = ({ url, headers }: Rewritable): string =>
   typeof headers['x-original-url'] === 'string' ? headers['x-original-url'] : (url ?? '/');
 
 describe.each(PLATFORMS)('a URL that is rewritten by a header, on %s', (platform) => {
@@ -59,11 +63,9 @@ async function start(platform: Platform): Promise<NestExpressApplication | NestF
   const app =
     platform === 'express'
       ? module.createNestApplication<NestExpressApplication>()
-      : module.createNestApplication<NestFastifyApplication>(
-          new FastifyAdapter({ rewriteUrl: (request: IncomingMessage) => rewritten(request) }),
-        );
+      : module.createNestApplication<NestFastifyApplication>(new FastifyAdapter({ rewriteUrl: rewritten }));
   if (platform === 'express') {
-    app.use((request: Parameters<typeof rewritten>[0], _response: unknown, next: () => void) => {
+    app.use((request: Rewritable, _response: unknown, next: () => void) => {
       request.url = rewritten(request);
       next();
     });
