@@ -35,3 +35,21 @@ export const given = z.custom<object>((value) => Object(value) === value, 'use a
 /** Something that a message of its own asks for. */
 export const givenAs = (wanted: string) =>
   z.custom<object>((value) => typeof value === 'object' && value !== null, wanted);
+
+/** A message for an object that is none; what it has too much is told apart, with what is allowed. */
+export const unlessUnknown = (message: string) => ({
+  error: (issue: { readonly code?: string }) => (issue.code === 'unrecognized_keys' ? undefined : message),
+});
+
+/** The fields that the object at this path may have. */
+export function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
+  let shape = shapeOf(schema);
+  for (const field of path) shape = shapeOf(shape[String(field)]);
+  return Object.keys(shape);
+}
+
+/** The fields of an object, seen through its default. */
+function shapeOf(schema: unknown): Readonly<Record<string, unknown>> {
+  if (schema instanceof z.ZodPrefault) return shapeOf(schema.unwrap());
+  return schema instanceof z.ZodObject ? schema.shape : {};
+}

@@ -8,7 +8,7 @@ import { DEFAULT_CACHE } from './caching.constants.js';
 import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
 import { at, reportUnknown } from './option-problems.js';
-import { count, duration, given, givenAs, name, ttl } from './option-schemas.js';
+import { count, duration, fieldsAt, given, givenAs, name, ttl, unlessUnknown } from './option-schemas.js';
 
 const COMMON = {
   ttl: ttl.default('15m'),
@@ -30,9 +30,14 @@ const COMMON = {
   tagMemo: duration(0, 60_000).default(0),
   requestMemo: z.boolean('use true or false').default(false),
   breaker: z
-    .strictObject({ failures: count(1, 10_000).default(5), pause: duration(10, 600_000).default('1s') })
+    .strictObject(
+      { failures: count(1, 10_000).default(5), pause: duration(10, 600_000).default('1s') },
+      unlessUnknown('use an object with failures and pause'),
+    )
     .prefault({}),
 };
+
+const SERVERS = "use an array of at least one address, such as ['10.0.0.1:11211', '10.0.0.2:11211']";
 
 /** What each backend takes besides, and its defaults. Durations reach a backend in milliseconds. */
 const BACKEND_FIELDS = {
@@ -42,7 +47,7 @@ const BACKEND_FIELDS = {
     sweepInterval: duration(0, 86_400_000).default('30s').transform(toMs),
   },
   file: {
-    directory: z.string().refine(isAbsolute, 'use an absolute path').optional(),
+    directory: z.string('use an absolute path').refine(isAbsolute, 'use an absolute path').optional(),
     maxEntries: count(1, Number.MAX_SAFE_INTEGER).default(10_000),
     sweepInterval: duration(0, 86_400_000).default('5m').transform(toMs),
   },
@@ -55,7 +60,7 @@ const BACKEND_FIELDS = {
     socketTimeout: duration(100, 600_000).default('5s').transform(toMs),
   },
   memcached: {
-    servers: z.array(z.string()).min(1, 'name at least one server').optional(),
+    servers: z.array(z.string(SERVERS), SERVERS).min(1, SERVERS).optional(),
     connectTimeout: duration(1, 60_000).default('2s').transform(toMs),
     socketTimeout: duration(1, 600_000).default('5s').transform(toMs),
     maxItemBytes: count(1024, 1_073_741_824).default(1_048_576),
@@ -74,11 +79,14 @@ const BACKEND_FIELDS = {
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
-const PAGES = z.strictObject({
-  cache: z.string('use the name of a cache').default(DEFAULT_CACHE),
-  maxBodySize: count(0, 1024 * 1024 * 1024).default(10 * 1024 * 1024),
-  flightDeadline: duration(1, 600_000).default('30s').transform(toMs),
-});
+const PAGES = z.strictObject(
+  {
+    cache: z.string('use the name of a cache').default(DEFAULT_CACHE),
+    maxBodySize: count(0, 1024 * 1024 * 1024).default(10 * 1024 * 1024),
+    flightDeadline: duration(1, 600_000).default('30s').transform(toMs),
+  },
+  unlessUnknown('use an object with options'),
+);
 
 /** One cache with nothing left open. */
 export interface ResolvedCacheOptions {
@@ -217,10 +225,11 @@ function parse<S extends z.ZodType>(
 ): z.output<S> | undefined {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const allowed = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   for (const issue of result.error.issues) {
-    if (issue.code === 'unrecognized_keys') reportUnknown(issue.keys, allowed, path, problems);
-    else problems.push({ path: at(path, issue.path.join('.')), message: issue.message });
+    const place = at(path, issue.path.join('.'));
+    if (issue.code === 'unrecognized_keys')
+      reportUnknown(issue.keys, fieldsAt(schema, issue.path), place, problems);
+    else problems.push({ path: place, message: issue.message });
   }
   return undefined;
 }
