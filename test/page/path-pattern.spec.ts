@@ -82,7 +82,7 @@ describe('a prefix', () => {
   it('folds made paths as requests are folded', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (id) => {
-        fc.pre(id.isWellFormed());
+        fc.pre(!/\p{Surrogate}/u.test(id));
         const path = new PathPattern('/products/:id').pathWith({ id });
         expect(foldPath(path!)).toBe(foldPath(`/Products/${encodeURIComponent(id).toLowerCase()}/?q=1`));
       }),
