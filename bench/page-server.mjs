@@ -73,4 +73,5 @@ const app =
     : await NestFactory.create(App, options);
 await app.listen(0, '127.0.0.1');
 process.send({ url: (await app.getUrl()).replace('[::1]', '127.0.0.1') });
+process.on('message', () => process.send(process.cpuUsage()));
 process.on('disconnect', () => process.exit());

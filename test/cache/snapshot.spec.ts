@@ -236,6 +236,7 @@ describe('a snapshot refuses', () => {
   it('with every way out of a class instance', () => {
     const { message } = refusalOf(() => snapshot(new User(1), REFUSE));
     expect(message).toContain('{ ...entity }');
+    expect(message).toContain('`converters`');
     expect(message).toContain("classInstances: 'plain'");
     expect(message).toContain('class serializer');
   });

@@ -27,8 +27,8 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
 
     beforeEach(async () => {
       const keyPrefix = `p*[a]?-${randomUUID().slice(0, 8)}`;
-      cache = await openCache({ ...options(), keyPrefix });
-      other = name === 'memory' ? cache : await openCache({ ...options(), keyPrefix });
+      cache = await openCache({ ...options(), keyPrefix, errorTtl: '2s' });
+      other = name === 'memory' ? cache : await openCache({ ...options(), keyPrefix, errorTtl: '2s' });
     });
     afterEach(async () => {
       await cache.close();
@@ -137,6 +137,9 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
         await cache.set('k', { secret: 'hidden' }, { ttl: '1m', tags: ['t'], staleWhileRevalidate: '1m' });
         const held = await other.explain('k', { version: 1 });
         expect(held.key.versionFrom).toBe('call');
+        expect(held.options['ttl']).toEqual({ value: 900_000, from: 'default' });
+        expect(held.options['errorTtl']).toEqual({ value: 2000, from: 'application' });
+        expect(held.held.codec).toBe(name === 'memory' ? 'object' : 'json');
         expect(held.held).toMatchObject({ what: 'value', tags: [{ tag: 't', state: 'current' }] });
         expect(held.held.freshFor).toBeGreaterThan(59_000);
         expect(held.held.staleWhileRevalidateFor).toBeGreaterThan(110_000);
@@ -148,6 +151,12 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
         expect(soft.held.tags).toMatchObject([{ state: 'soft' }]);
         expect(soft.get.answers).toBe('undefined');
         expect(soft.getOrSet.does).toBe('answer and refresh');
+
+        await cache.invalidateTags(['t']);
+        expect((await other.explain('k')).get.because).toContain('tag "t" was invalidated');
+        await cache.set('large', 'x'.repeat(100_000));
+        if (name !== 'memory')
+          expect((await other.explain('large')).held).toMatchObject({ codec: 'text', isCompressed: true });
 
         await cache.increment('n', 1, { initial: 0 });
         expect((await other.explain('n')).held.what).toBe('counter');

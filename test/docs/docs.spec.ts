@@ -101,6 +101,20 @@ describe('docs/low-level.md', () => {
   });
 });
 
+describe('docs/low-level.md, on converters', () => {
+  it('gives instances back', async () => {
+    const { caching, Money } = await load<{ caching: never; Money: new (...args: unknown[]) => object }>(
+      await example('docs/low-level.md', 'converters.ts'),
+    );
+    const module = await Test.createTestingModule({ imports: [caching] }).compile();
+    const cache = module.get(library.CacheService);
+    await cache.set('k', { price: new Money(5n, 'EUR') });
+    expect(await cache.get('k')).toEqual({ price: new Money(5n, 'EUR') });
+    expect((await cache.get<{ price: object }>('k'))?.price).toBeInstanceOf(Money);
+    await module.close();
+  });
+});
+
 describe('docs/errors.md', () => {
   it('lists the codes of errors.ts and no others', async () => {
     const codes = [
@@ -130,6 +144,7 @@ describe('the public API', () => {
       'CachingModule',
       'CircuitOpenError',
       'Condition',
+      'FragmentCache',
       'InjectCache',
       'InvalidArgumentError',
       'InvalidDecorationError',
@@ -157,6 +172,7 @@ describe('the public API', () => {
       'VaryOn',
       'VaryOnCookie',
       'cacheKey',
+      'fragmentKey',
       'getCacheToken',
       'withRequestMemo',
     ]);

@@ -213,7 +213,7 @@ function describeDecorators(name: string, options: () => CacheOptions): void {
       ]);
     });
 
-    it('are answered from the cache when they are called through this, recursively too', async () => {
+    it('113 · decorated method called through `this` → cached as well, recursively too', async () => {
       await products.both(1);
       expect(runs).toEqual([['find', 1, undefined]]);
       runs.length = 0;

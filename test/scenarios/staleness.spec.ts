@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LoadTimeoutError } from 'nestjs-caching';
+import { type Factory, LoadTimeoutError } from 'nestjs-caching';
 import { heldFactory } from '../support/gate.js';
 import { describeScenarios, until } from '../support/scenarios.js';
 
@@ -65,6 +65,23 @@ describeScenarios('C-C · staleness', (world) => {
       });
       world.clock.advance(2000);
       await expect(world.pass(hung)).rejects.toThrow(/down|longer/);
+    },
+  );
+
+  it.each<[string, Factory<string | undefined>]>([
+    ['answers undefined', () => undefined],
+    ['gives it no life', ({ setTtl }) => (setTtl(0), 'gone')],
+    ['makes more than may be stored', () => 'x'.repeat(3000)],
+  ])(
+    'a refresh that %s → the stale value goes, and is not refreshed over and over',
+    async (_how, refresh) => {
+      const { cache } = await world.open({ maxValueBytes: 2048 });
+      const options = { ttl: '1m', staleWhileRevalidate: '1h', staleIfError: '1h' } as const;
+      await cache.set('k', 'old', options);
+      world.clock.advance(60_000);
+      expect(await cache.getOrSet('k', refresh, options)).toBe('old');
+      await until(async () => (await world.keys()).length === 0);
+      expect(await cache.getOrSet('k', () => 'new', options)).toBe('new');
     },
   );
 

@@ -1,6 +1,9 @@
 /** The name of the cache that `CacheService` is. */
 export const DEFAULT_CACHE = 'default';
 
+/** The name of the cache that keeps fragments, if there is one of this name. */
+export const FRAGMENTS_CACHE = 'fragments';
+
 /** Injection token of the options as the application gave them. */
 export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
 

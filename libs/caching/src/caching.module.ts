@@ -22,6 +22,7 @@ import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { DecoratedMethods } from './method/decorated-methods.js';
 import { MethodCaches } from './method/method-caches.js';
+import { FragmentCache } from './fragment/fragment-cache.service.js';
 import { invalidationProviders } from './page/invalidation.providers.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageCache } from './page/page-cache.service.js';
@@ -85,7 +86,13 @@ function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provide
     module: CachingModule,
     global: isGlobal,
     providers: [...options, ...own],
-    exports: [CacheRegistry, PageCache, MethodCaches, ...caches.map((name) => getCacheToken(name))],
+    exports: [
+      CacheRegistry,
+      FragmentCache,
+      PageCache,
+      MethodCaches,
+      ...caches.map((name) => getCacheToken(name)),
+    ],
   };
 }
 
@@ -107,6 +114,12 @@ function providers(caches: readonly string[]): Provider[] {
       useFactory: (registry: CacheRegistry) => registry.get(name).service,
       inject: [CacheRegistry],
     })),
+    {
+      provide: FragmentCache,
+      useFactory: (registry: CacheRegistry, resolved: ResolvedCachingOptions) =>
+        new FragmentCache(registry, resolved.fragments),
+      inject: [CacheRegistry, RESOLVED_OPTIONS],
+    },
     {
       provide: MethodCaches,
       useFactory: (registry: CacheRegistry) => new MethodCaches(registry),

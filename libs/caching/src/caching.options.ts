@@ -3,6 +3,7 @@ import type { CacheBackend } from './backends/cache-backend.js';
 import type { KnexInstance } from './backends/database/knex-instance.js';
 import type { KeyvStore } from './backends/keyv/keyv-store.js';
 import type { RedisBackendOptions } from './backends/redis/options.js';
+import type { ValueConverter } from './cache/converters.js';
 import type { Duration, Ttl } from './duration.js';
 import type { NamedPagePolicy } from './page/cache-page.options.js';
 
@@ -16,8 +17,20 @@ export interface CommonCacheOptions {
   readonly version?: number;
   /** What to do with instances of classes: refuse them, or keep their own fields as a plain object. Default `'refuse'`. */
   readonly classInstances?: 'refuse' | 'plain';
+  /** How instances of some classes are kept, whatever `classInstances` says. Default: none. */
+  readonly converters?: readonly ValueConverter[];
   /** Whether a write on a failing backend rejects, or answers as if nothing had been there. Default `'throw'`. */
   readonly onError?: 'throw' | 'ignore';
+  /**
+   * The largest value, in bytes before it is compressed, 1,024 to 1 GiB: a larger one is not stored, and one that would
+   * inflate to more is not read. Default 67,108,864 (64 MiB). Backends have limits of their own besides.
+   */
+  readonly maxValueBytes?: number;
+  /**
+   * From how many bytes on a value is compressed (deflate), and stored so if that makes it smaller; `null` for never. The
+   * memory backend keeps objects, and compresses nothing. Default 65,536 (64 KiB).
+   */
+  readonly compressAbove?: number | null;
   /** How long a read may wait for the backend; then it is a miss. Default `'250ms'`. */
   readonly readDeadline?: Duration;
   /** How long a write may wait for the backend; then it rejects. Default `'1s'`. */
@@ -198,6 +211,14 @@ export interface PagesOptions {
   readonly tagHeader?: 'Surrogate-Key' | 'Cache-Tag';
 }
 
+/** What holds for every template fragment. */
+export interface FragmentsOptions {
+  /** The name of the cache that keeps fragments. Default: `fragments` if there is a cache of that name, else `default`. */
+  readonly cache?: string;
+  /** Whether every fragment is rendered anew and none is stored, as for authors at work. Default `false`. */
+  readonly preview?: boolean;
+}
+
 /** Several caches, each under its name. One of them is `default`. */
 export interface NamedCachesOptions {
   readonly caches: Readonly<Record<string, CacheOptions>> & { readonly default: CacheOptions };
@@ -206,6 +227,7 @@ export interface NamedCachesOptions {
 /** What belongs to the module rather than to one cache. */
 export interface ModuleOptions {
   readonly pages?: PagesOptions;
+  readonly fragments?: FragmentsOptions;
 }
 
 /** What `CachingModule.forRoot` takes: one cache, or several by name. */

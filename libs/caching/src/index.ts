@@ -9,6 +9,7 @@ export type {
   CustomCacheOptions,
   DatabaseCacheOptions,
   FileCacheOptions,
+  FragmentsOptions,
   GlobalOption,
   KeyvCacheOptions,
   MemcachedCacheOptions,
@@ -35,8 +36,15 @@ export type {
   SetOptions,
   VersionOptions,
 } from './cache/cache-service.options.js';
+export type { ValueConverter } from './cache/converters.js';
 export type { CacheStatistics } from './cache/counters.js';
-export type { Explanation, HeldExplanation, KeyExplanation, TagExplanation } from './cache/explain.js';
+export type {
+  Explanation,
+  HeldExplanation,
+  KeyExplanation,
+  OptionExplanation,
+  TagExplanation,
+} from './cache/explanation.js';
 export type { Lock } from './cache/locks.js';
 export { withRequestMemo } from './cache/request-memo.js';
 export { getCacheToken, InjectCache } from './cache/inject-cache.decorator.js';
@@ -53,6 +61,17 @@ export type {
   CacheEvictOptions,
   CachePutOptions,
 } from './method/method-options.js';
+export { FragmentCache } from './fragment/fragment-cache.service.js';
+export type {
+  FragmentIdentity,
+  FragmentOptions,
+  FragmentPlace,
+  FragmentReference,
+  RenderFragment,
+} from './fragment/fragment.options.js';
+export { fragmentKey } from './fragment/fragment-key.js';
+export type { FragmentVary } from './fragment/fragment-key.js';
+export type { PrefetchedFragments } from './fragment/prefetched-fragments.js';
 
 export { CachePage } from './page/cache-page.decorator.js';
 export type {

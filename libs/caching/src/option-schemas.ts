@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ValueConverter } from './cache/converters.js';
 import { escapeSegment } from './cache/keys.js';
 import { type Duration, toMs, type Ttl, ttlToMs } from './duration.js';
 
@@ -30,8 +31,24 @@ export const count = (least: number, most: number) =>
 /** Text of so many bytes at most, escaped as in a key. */
 export const name = (most: number) =>
   z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
+/** Converters with names of their own. */
+export const converters = z
+  .array(
+    z.custom<ValueConverter>(
+      isConverter,
+      'use { name, type, toData, fromData }: a text, a class, two functions',
+    ),
+  )
+  .refine((all) => new Set(all.map((each) => each.name)).size === all.length, 'two have one name')
+  .refine((all) => new Set(all.map((each) => each.type)).size === all.length, 'two are for one class');
 /** Any object. Functions too: a Knex instance is one. */
 export const given = z.custom<object>((value) => Object(value) === value, 'use an object');
 /** Something that a message of its own asks for. */
 export const givenAs = (wanted: string) =>
   z.custom<object>((value) => typeof value === 'object' && value !== null, wanted);
+
+function isConverter(value: unknown): boolean {
+  const { name, type, toData, fromData } = (value ?? {}) as Partial<Record<keyof ValueConverter, unknown>>;
+  const isName = typeof name === 'string' && name !== '' && name.length <= 100;
+  return isName && [type, toData, fromData].every((each) => typeof each === 'function');
+}

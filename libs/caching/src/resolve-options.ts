@@ -2,13 +2,14 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import type { CacheBackend } from './backends/cache-backend.js';
 import type { BackendName } from './backends/backend-registry.js';
+import type { ValueConverter } from './cache/converters.js';
 import { escapeSegment } from './cache/keys.js';
 import { checkInstance, checkOneOf, chooseBackend } from './choose-backend.js';
-import { DEFAULT_CACHE } from './caching.constants.js';
+import { DEFAULT_CACHE, FRAGMENTS_CACHE } from './caching.constants.js';
 import { MAX_DURATION_MS, toMs, ttlToMs } from './duration.js';
 import { InvalidOptionsError, type OptionProblem } from './errors.js';
 import { at, reportUnknown } from './option-problems.js';
-import { count, duration, given, givenAs, name, ttl } from './option-schemas.js';
+import { converters, count, duration, given, givenAs, name, ttl } from './option-schemas.js';
 import { PAGES, type ResolvedPagesOptions } from './resolve-pages.js';
 
 export type { ResolvedPagesOptions } from './resolve-pages.js';
@@ -18,7 +19,12 @@ const COMMON = {
   keyPrefix: name(64).default(''),
   version: count(0, Number.MAX_SAFE_INTEGER).default(1),
   classInstances: z.enum(['refuse', 'plain'], "use 'refuse' or 'plain'").default('refuse'),
+  converters: converters.default([]),
   onError: z.enum(['throw', 'ignore'], "use 'throw' or 'ignore'").default('throw'),
+  maxValueBytes: count(1024, 1024 * 1024 * 1024).default(64 * 1024 * 1024),
+  compressAbove: count(0, 1024 * 1024 * 1024)
+    .nullable()
+    .default(64 * 1024),
   readDeadline: duration(1, 600_000).default('250ms'),
   writeDeadline: duration(1, 600_000).default('1s'),
   closeDeadline: duration(1, 60_000).default('2s'),
@@ -77,16 +83,26 @@ const BACKEND_FIELDS = {
   null: {},
 } satisfies Record<BackendName, z.ZodRawShape>;
 
+const FRAGMENTS = z.strictObject({
+  cache: z.string('use the name of a cache').optional(),
+  preview: z.boolean('use true or false').default(false),
+});
+
 /** One cache with nothing left open. */
 export interface ResolvedCacheOptions {
   /** A backend of the caller's, or a name with the options that its constructor takes. */
   readonly backend:
     CacheBackend | { readonly name: BackendName; readonly options: Readonly<Record<string, unknown>> };
+  /** The names of the options that the application has set. */
+  readonly given: ReadonlySet<string>;
   readonly ttlMs: number | null;
   readonly keyPrefix: string;
   readonly version: number;
   readonly classInstances: 'refuse' | 'plain';
+  readonly converters: readonly ValueConverter[];
   readonly onError: 'throw' | 'ignore';
+  readonly maxValueBytes: number;
+  readonly compressAbove: number | null;
   readonly readDeadlineMs: number;
   readonly writeDeadlineMs: number;
   readonly closeDeadlineMs: number;
@@ -103,9 +119,15 @@ export interface ResolvedCacheOptions {
   readonly breaker: { readonly failures: number; readonly pauseMs: number };
 }
 
+export interface ResolvedFragmentsOptions {
+  readonly cache: string;
+  readonly preview: boolean;
+}
+
 export interface ResolvedCachingOptions {
   readonly caches: ReadonlyMap<string, ResolvedCacheOptions>;
   readonly pages: ResolvedPagesOptions;
+  readonly fragments: ResolvedFragmentsOptions;
 }
 
 /**
@@ -116,10 +138,10 @@ export interface ResolvedCachingOptions {
 export function resolveOptions(options: unknown = {}): ResolvedCachingOptions {
   const problems: OptionProblem[] = [];
   const caches = new Map<string, ResolvedCacheOptions>();
-  const { pages, caches: named, ...single } = asRecord(options, '', problems);
+  const { pages, fragments, caches: named, ...single } = asRecord(options, '', problems);
   const wanted = named === undefined ? { [DEFAULT_CACHE]: single } : asRecord(named, 'caches', problems);
   if (named !== undefined) {
-    reportUnknown(Object.keys(single), ['caches', 'pages'], '', problems);
+    reportUnknown(Object.keys(single), ['caches', 'pages', 'fragments'], '', problems);
     if (wanted[DEFAULT_CACHE] === undefined) {
       problems.push({
         path: 'caches',
@@ -135,15 +157,27 @@ export function resolveOptions(options: unknown = {}): ResolvedCachingOptions {
     if (resolved !== undefined) caches.set(cache, resolved);
   }
   const resolvedPages = parse(PAGES, pages ?? {}, 'pages', problems);
-  if (resolvedPages !== undefined && !(resolvedPages.cache in wanted)) {
-    const known = Object.keys(wanted).join(', ');
-    problems.push({
-      path: 'pages.cache',
-      message: `there is no cache named "${resolvedPages.cache}"; known: ${known}`,
-    });
-  }
+  const { cache = FRAGMENTS_CACHE in wanted ? FRAGMENTS_CACHE : DEFAULT_CACHE, ...fragmentOptions } = parse(
+    FRAGMENTS,
+    fragments ?? {},
+    'fragments',
+    problems,
+  ) ?? { preview: false };
+  checkNamed('pages.cache', resolvedPages?.cache, wanted, problems);
+  checkNamed('fragments.cache', cache, wanted, problems);
   if (problems.length > 0 || resolvedPages === undefined) throw new InvalidOptionsError(problems);
-  return { caches, pages: resolvedPages };
+  return { caches, pages: resolvedPages, fragments: { cache, ...fragmentOptions } };
+}
+
+function checkNamed(
+  path: string,
+  cache: string | undefined,
+  wanted: object,
+  problems: OptionProblem[],
+): void {
+  if (cache === undefined || cache in wanted) return;
+  const known = Object.keys(wanted).join(', ');
+  problems.push({ path, message: `there is no cache named "${cache}"; known: ${known}` });
 }
 
 function resolveCache(
@@ -157,7 +191,7 @@ function resolveCache(
       problems.push({ path: at(path, 'url'), message: 'a backend instance takes no url' });
     checkInstance(backend, path, problems);
     const common = parse(z.strictObject(COMMON), rest, path, problems);
-    return common && { ...resolved(common), backend: backend as CacheBackend };
+    return common && { ...resolved(common, rest), backend: backend as CacheBackend };
   }
   const chosen = chooseBackend(backend, url, path, problems);
   if (chosen === undefined) return undefined;
@@ -174,19 +208,26 @@ function resolveCache(
   );
   const options = Object.fromEntries(own.filter(([, value]) => value !== undefined));
   return {
-    ...resolved(parsed),
+    ...resolved(parsed, rest),
     backend: { name: chosen, options: url === undefined ? options : { ...options, url } },
   };
 }
 
-function resolved(common: z.output<z.ZodObject<typeof COMMON>>): Omit<ResolvedCacheOptions, 'backend'> {
-  const { keyPrefix, version, classInstances, onError } = common;
+function resolved(
+  common: z.output<z.ZodObject<typeof COMMON>>,
+  given: Readonly<Record<string, unknown>>,
+): Omit<ResolvedCacheOptions, 'backend'> {
+  const { keyPrefix, version, classInstances, converters, onError } = common;
   return {
+    given: new Set(Object.keys(given)),
     ttlMs: ttlToMs(common.ttl),
     keyPrefix,
     version,
     classInstances,
+    converters,
     onError,
+    maxValueBytes: common.maxValueBytes,
+    compressAbove: common.compressAbove,
     readDeadlineMs: toMs(common.readDeadline),
     writeDeadlineMs: toMs(common.writeDeadline),
     closeDeadlineMs: toMs(common.closeDeadline),

@@ -39,6 +39,16 @@ export class CacheRegistry {
     return cache;
   }
 
+  /** Whether there is a cache of this name. */
+  has(name: string): boolean {
+    return this.caches.has(name);
+  }
+
+  /** Every cache. */
+  get all(): readonly OpenCache[] {
+    return [...this.caches.values()];
+  }
+
   /** Whether any cache remembers what a request has read. */
   get hasRequestMemo(): boolean {
     return [...this.caches.values()].some(({ options }) => options.requestMemo);

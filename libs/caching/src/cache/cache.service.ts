@@ -1,4 +1,3 @@
-import type { Awaitable } from '../backends/cache-backend.js';
 import { type Ttl, ttlToMs } from '../duration.js';
 import { CacheClosedError, MissingKeyError } from '../errors.js';
 import type { ResolvedCacheOptions } from '../resolve-options.js';
@@ -20,8 +19,9 @@ import {
 } from './cache-service.options.js';
 import type { CacheStatistics } from './counters.js';
 import type { Engine } from './engine.js';
-import type { Found } from './entries.js';
-import { explainKey, type Explanation } from './explain.js';
+import type { Awaitable, Found } from './entries.js';
+import { explainKey } from './explain.js';
+import type { Explanation } from './explanation.js';
 import { isPromise } from './failure-policy.js';
 import { assertKey, assertVersion, escapeKey, unescapeKey } from './keys.js';
 import { Listing } from './listing.js';
@@ -31,7 +31,7 @@ import { RequestMemo } from './request-memo.js';
 import { noteRead } from './tag-scope.js';
 import { checkedTags } from './tags.js';
 import { ValueLoads } from './value-loads.js';
-import { keptIn, type KeptValue, valueCodec, valueOf } from './values.js';
+import { keptIn, type KeptValue, valueOf } from './values.js';
 import { Writes } from './writes.js';
 
 /**
@@ -66,10 +66,10 @@ export class CacheService {
     this.name = name;
     this.loads = new ValueLoads(engine, options);
     this.memo = options.requestMemo ? new RequestMemo() : undefined;
-    this.writes = new Writes(valueCodec, entries, policy, loader, () => this.memo?.forget());
-    this.present = new PresentEntries(valueCodec, entries, policy);
+    this.writes = new Writes(this.loads.codec, entries, policy, loader, () => this.memo?.forget());
+    this.present = new PresentEntries(this.loads.codec, entries, policy);
     this.locks = new Locks(engine);
-    this.listing = new Listing(valueCodec, engine);
+    this.listing = new Listing(this.loads.codec, engine);
   }
 
   /** What this cache has counted since it was opened, in this process. */
@@ -119,7 +119,7 @@ export class CacheService {
       const version = this.version(given);
       const { entries } = this.engine;
       if (entries.answersAtOnce && typeof factory === 'function') {
-        const found = entries.read(valueCodec, segments, version);
+        const found = entries.read(this.loads.codec, segments, version);
         if (found !== undefined && !isPromise(found))
           return Promise.resolve(this.answer<T>(found, given) as T);
       }
@@ -174,7 +174,7 @@ export class CacheService {
   async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
     const asked = [...new Set(keys)];
     const segments = asked.map((key) => this.segments(key));
-    const found = await this.engine.entries.readMany(valueCodec, segments, this.version(options));
+    const found = await this.engine.entries.readMany(this.loads.codec, segments, this.version(options));
     const values = new Map<string, T>();
     found.forEach((entry, index) => {
       const value = this.answer<T>(entry, options);
@@ -308,7 +308,7 @@ export class CacheService {
   async explain(key: string, options?: VersionOptions): Promise<Explanation> {
     const isVersionGiven = options?.version !== undefined;
     const asked = { key, segments: this.segments(key), version: this.version(options), isVersionGiven };
-    return explainKey(this.engine, this.options, asked);
+    return explainKey(this.engine, this.loads.codec, this.options, asked);
   }
 
   /** Empties this cache and nothing else: constant cost, seen at once by every process. (Django: `clear`) */
@@ -327,8 +327,8 @@ export class CacheService {
 
   private find(segments: string, version: number): Awaitable<Found<KeptValue>> {
     const { entries } = this.engine;
-    if (this.memo === undefined) return entries.read(valueCodec, segments, version);
-    return this.memo.read(`${version}:${segments}`, () => entries.read(valueCodec, segments, version));
+    if (this.memo === undefined) return entries.read(this.loads.codec, segments, version);
+    return this.memo.read(`${version}:${segments}`, () => entries.read(this.loads.codec, segments, version));
   }
 
   private answer<T>(found: Found<KeptValue>, options: GetOptions<T> | undefined): T | undefined {

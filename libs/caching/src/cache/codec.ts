@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { binaryFrom } from './binary.js';
-import { decodeExtended } from './extended-json-reader.js';
+import { NO_CONVERTERS } from './converters.js';
+import { type Convert, decodeExtended } from './extended-json-reader.js';
 import { encodeExtended } from './extended-json.js';
 import { MAX_DEPTH, type Snapshot } from './snapshot.js';
 
@@ -35,13 +36,13 @@ export function encode(snapshot: Snapshot): { readonly codec: number; readonly b
  *
  * @throws Error if it is not what {@link encode} writes. A body that was changed into another one that is, is not noticed.
  */
-export function decode(codec: number, body: Uint8Array): unknown {
+export function decode(codec: number, body: Uint8Array, convert = noConverter): unknown {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   switch (codec) {
     case CodecId.json:
       return parsePlainJson(bytes);
     case CodecId.extended:
-      return decodeExtended(bytes, parseJson, MAX_NODE_DEPTH);
+      return decodeExtended(bytes, parseJson, MAX_NODE_DEPTH, convert);
     case CodecId.bytes:
       return binaryFrom('Buffer', bytes);
     case CodecId.text:
@@ -50,6 +51,8 @@ export function decode(codec: number, body: Uint8Array): unknown {
       throw new Error(`There is no codec ${codec} in this version.`);
   }
 }
+
+const noConverter: Convert = (name, data) => NO_CONVERTERS.converted(name, data);
 
 function parsePlainJson(bytes: Buffer): unknown {
   const value = parseJson(bytes);

@@ -1,6 +1,7 @@
 import type { CompleteBackend } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 import type { ResolvedCacheOptions } from '../resolve-options.js';
+import { Bodies } from './bodies.js';
 import { Counters } from './counters.js';
 import { Entries } from './entries.js';
 import { FailurePolicy } from './failure-policy.js';
@@ -71,6 +72,7 @@ export function createEngine(
     journal,
     counters,
     new TagMemo(options.tagMemoMs, local),
+    new Bodies(options),
   );
   const leases = new Leases(entries, policy, options.leaseMs);
   const loader = new Loader(name, entries, policy, leases, options, local, random);

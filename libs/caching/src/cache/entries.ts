@@ -1,4 +1,5 @@
 import type { Awaitable, CompleteBackend, Payload } from '../backends/cache-backend.js';
+import type { Bodies } from './bodies.js';
 import type { Counters } from './counters.js';
 import { type Entry, freshnessAt, type Freshness, hasWindows, usableUntil } from './entry.js';
 import { type FailurePolicy, isPromise } from './failure-policy.js';
@@ -61,8 +62,9 @@ export class Entries {
     readonly journal: Journal,
     readonly counters: Counters,
     readonly memo: TagMemo,
+    bodies: Bodies,
   ) {
-    this.payloads = new Payloads(backend.capabilities.holdsObjects, counters);
+    this.payloads = new Payloads(backend.capabilities.holdsObjects, counters, bodies);
     this.finalKeys = new FinalKeys(keys, stamps);
     this.records = new TagReader(tags, memo);
     this.answersAtOnce = !backend.capabilities.shared && backend.capabilities.holdsObjects;

@@ -1,4 +1,5 @@
 import { binaryFrom } from './binary.js';
+import type { Converted } from './converters.js';
 import { HEADER_BYTES, TILDE } from './extended-json.js';
 import { holes, shallowNullPrototypeCopy } from './plain-data.js';
 
@@ -11,20 +12,24 @@ const BIGINT = /^-?[0-9a-f]+$/;
  *
  * @param parseJson gets the JSON as UTF-8
  * @param maxDepth how deep the JSON may be nested
+ * @param convert what the converter of that name keeps as this data; throws if there is none
  */
 export function decodeExtended(
   body: Buffer,
   parseJson: (json: Buffer) => unknown,
   maxDepth: number,
+  convert: Convert,
 ): unknown {
   if (body.length < HEADER_BYTES) throw new Error('The body has no header.');
   const jsonEnd = HEADER_BYTES + body.readUInt32BE(0);
   if (jsonEnd > body.length) throw new Error('The body is cut off.');
-  const reader = new Reader(body.subarray(jsonEnd), maxDepth);
+  const reader = new Reader(body.subarray(jsonEnd), maxDepth, convert);
   const value = reader.read(parseJson(body.subarray(HEADER_BYTES, jsonEnd)), 0);
   if (!reader.isAtEnd) throw new Error('The body has binary data that nothing names.');
   return value;
 }
+
+export type Convert = (name: string, data: unknown) => Converted;
 
 class Reader {
   private readonly repeated: object[] = [];
@@ -33,6 +38,7 @@ class Reader {
   constructor(
     private readonly blobs: Buffer,
     private readonly maxDepth: number,
+    private readonly convert: Convert,
   ) {}
 
   get isAtEnd(): boolean {
@@ -49,7 +55,7 @@ class Reader {
     const isTagged =
       typeof first === 'string' &&
       first.length === 2 &&
-      '=msoav'.includes(first.charAt(1)) &&
+      '=msoavc'.includes(first.charAt(1)) &&
       first.startsWith('~');
     return isTagged ? this.readTagged(first, node, depth) : this.readItems(node, 0, depth);
   }
@@ -100,6 +106,8 @@ class Reader {
         return this.readNullPrototype(node, depth);
       case '~a':
         return this.readSparse(node, depth);
+      case '~c':
+        return this.readConverted(node, depth);
       default:
         return this.readBinary(node);
     }
@@ -127,6 +135,12 @@ class Reader {
     for (let at = 2; at < node.length; at += 2)
       array[readIndex(node[at], length)] = this.read(node[at + 1], depth + 1);
     return array;
+  }
+
+  private readConverted(node: readonly unknown[], depth: number): object {
+    const name = this.read(node[1], depth + 1);
+    if (node.length !== 3 || typeof name !== 'string') throw malformed('converted instance');
+    return this.convert(name, this.read(node[2], depth + 1));
   }
 
   private readBinary(node: readonly unknown[]): object {

@@ -1,4 +1,5 @@
 import { binaryName, bytesOf, isBinary } from './binary.js';
+import { Converted } from './converters.js';
 import { isSparse } from './plain-data.js';
 
 /**
@@ -24,6 +25,7 @@ import { isSparse } from './plain-data.js';
  * | `["~o", {…}]` | an object without a prototype |
  * | `["~a", length, index, value, …]` | an array with holes |
  * | `["~v", class, bytes]` | binary data |
+ * | `["~c", name, data]` | an instance that the converter of that name makes of the data |
  */
 export const HEADER_BYTES = 4;
 /** `~` */
@@ -81,6 +83,7 @@ class Writer {
 
   private writeContents(value: object): unknown {
     if (Array.isArray(value)) return isSparse(value) ? this.writeSparse(value) : this.writeArray(value);
+    if (value instanceof Converted) return ['~c', this.write(value.name), this.write(value.data)];
     if (value instanceof Date) return `~d${value.getTime()}`;
     if (value instanceof Map) return this.writeMap(value);
     if (value instanceof Set) return ['~s', ...Array.from(value, (item) => this.write(item))];

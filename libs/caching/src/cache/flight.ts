@@ -1,9 +1,21 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { LoadCycleError } from '../errors.js';
 import type { Landing } from './landing.js';
+import type { EntryCodec } from './payloads.js';
+import { TransientStorage } from './transient-storage.js';
 
 /** So much of a key appears in messages. */
 const SHOWN_KEY_LENGTH = 40;
+
+/** What names a flight, whatever it carries. */
+export interface FlightAddress {
+  readonly codec: Pick<EntryCodec<unknown>, 'kind'>;
+  readonly segments: string;
+  readonly version: number;
+}
+
+export function flightId({ codec, segments, version }: FlightAddress): string {
+  return `${version}:${codec.kind}:${segments}`;
+}
 
 /** One running load of a key, and all who wait for it. */
 export class Flight<T> {
@@ -59,10 +71,10 @@ export class Flight<T> {
 }
 
 /** The flight whose factory is running here. One for all caches, since a ring may go through several. */
-const running = new AsyncLocalStorage<Flight<unknown>>();
+const running = new TransientStorage<Flight<unknown>>();
 
 /** Runs a factory as part of a flight. */
-export function runAsPartOf<R>(flight: Flight<unknown>, factory: () => R): R {
+export function runAsPartOf<R>(flight: Flight<unknown>, factory: () => Promise<R>): Promise<R> {
   return running.run(flight, factory);
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Payload } from '../backends/cache-backend.js';
+import type { Awaitable, Payload } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 import type { Address, Entries, KeyPair, Sight } from './entries.js';
 import { type Entry, type Guard, type Lease, OPEN_GUARD, usableUntil } from './entry.js';
@@ -100,18 +100,25 @@ export class Leases {
 
   /** Gives a lease back, and with it the stale value as it was, but for what the guard says anew. */
   async release<T>(lease: HeldLease<T>, change: Partial<Guard> = {}): Promise<void> {
+    const { pair, stale, address } = lease;
+    if (stale === undefined) return this.discard(lease);
+    await this.end(lease, () => {
+      const guard = { ...OPEN_GUARD, ...stale.guard, ...change, lease: undefined };
+      const given = this.entries.payloads.of(address.codec, { ...stale, guard });
+      return this.entries.backend.compareAndSet(pair.key, lease.payload, given, this.life(stale));
+    });
+  }
+
+  /** Gives a lease back, and lets a stale value go as well: the load has shown that there is nothing to keep. */
+  async discard<T>(lease: HeldLease<T>): Promise<void> {
+    await this.end(lease, () => this.entries.backend.compareAndDelete(lease.pair.key, lease.payload));
+  }
+
+  /** @param write is called when no renewal is on its way that would change what lies under the key */
+  private async end<T>(lease: HeldLease<T>, write: () => Awaitable<boolean>): Promise<void> {
     if (lease.renewal !== undefined) await lease.renewal;
     if (lease.isLost) return;
-    const { backend } = this.entries;
-    const { pair, payload, stale, address } = lease;
-    await this.policy.forgive('lease', async () => {
-      await this.policy.demand('lease', async () => {
-        if (stale === undefined) return backend.compareAndDelete(pair.key, payload);
-        const guard = { ...OPEN_GUARD, ...stale.guard, ...change, lease: undefined };
-        const given = this.entries.payloads.of(address.codec, { ...stale, guard });
-        return backend.compareAndSet(pair.key, payload, given, this.life(stale));
-      });
-    });
+    await this.policy.forgive('lease', async () => void (await this.policy.demand('lease', write)));
   }
 
   private async prolong<T>(lease: HeldLease<T>): Promise<void> {

@@ -156,7 +156,7 @@ export class LoadRun {
   ): Promise<Landing<T>> {
     const landing = { ...NOTHING, content: made?.value, createdAt: lease.createdAt };
     if (made === undefined || (life.ttlMs !== null && life.ttlMs <= 0)) {
-      await this.leases.release(lease);
+      await this.leases.discard(lease);
       return { ...landing, names: tags.names };
     }
     // Until the tags have been compared, whoever came after another invalidation had better not have it.
@@ -175,7 +175,8 @@ export class LoadRun {
     if (kept.outcome === 'fenced') this.entries.counters.fenced += 1;
     // A backend that has just failed may let the release wait as well, and the callers have waited long enough.
     if (kept.outcome === 'failed') void this.leases.release(lease);
-    else if (kept.outcome !== 'stored') await this.leases.release(lease);
+    else if (kept.outcome === 'refused') await this.leases.discard(lease);
+    else if (kept.outcome === 'fenced') await this.leases.release(lease);
     const { versions, outdatedFrom, outcome } = kept;
     const names = versions.length === 0 ? tags.names : NO_TAGS;
     return {

@@ -1,18 +1,18 @@
-import type { Awaitable } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 import { CacheClosedError, TooManyLoadsError } from '../errors.js';
 import { bounded, type BoundedCaller, type CallerBounds } from './caller-bounds.js';
-import type { Address, Entries, Sight } from './entries.js';
-import type { Entry, Life } from './entry.js';
-import { type FailurePolicy, isPromise } from './failure-policy.js';
-import { Flight, waitFor } from './flight.js';
+import type { Entries, Sight } from './entries.js';
+import type { Entry } from './entry.js';
+import type { FailurePolicy } from './failure-policy.js';
+import { Flight, type FlightAddress, flightId, waitFor } from './flight.js';
 import type { Landing } from './landing.js';
 import { leaseIn, type Leases } from './leases.js';
 import { LoadErrors } from './load-errors.js';
 import type { LoadPlan } from './load-plan.js';
 import { LoadRun } from './load-run.js';
 import { contentOf, entryOf } from './payloads.js';
-import { type FlightAddress, flightId, RunningFlights } from './running-flights.js';
+import { type FirstLook, Looks } from './looks.js';
+import { RunningFlights } from './running-flights.js';
 import { currentTagScope, dependenciesOf } from './tag-scope.js';
 
 /** A load that a layer asks for. */
@@ -27,6 +27,8 @@ export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
   readonly first?: FirstLook<T> | undefined;
   /** How long the flight may take, in milliseconds, where it is not the cache's `loadTimeout`. */
   readonly flightTimeoutMs?: number | undefined;
+  /** Whether a refresh keeps its caller waiting, because what makes the value cannot run later. Others get the stale value. */
+  readonly refreshesInPlace?: boolean;
 }
 
 /** What a caller gets. */
@@ -42,14 +44,6 @@ export interface LoaderOptions {
   readonly loadTimeoutMs: number;
 }
 
-/** A look that was taken before the load was asked for. */
-export interface FirstLook<T> {
-  readonly order: number;
-  readonly sight: Sight<T> | undefined;
-}
-
-type LookRequest<T> = Pick<LoadPlan<T>, 'address'> & { readonly life: Pick<Life, 'tags'> };
-
 /** A load that was outdated before it ended is begun anew so often for callers that came after the invalidation. */
 const MAX_TURNS = 5;
 
@@ -58,23 +52,24 @@ const MAX_TURNS = 5;
  * the background; else join the flight of the key, or start one under a lease.
  */
 export class Loader {
+  /** Looks that loads may begin with. */
+  readonly looks: Looks;
   private readonly flights = new RunningFlights();
   private readonly errors: LoadErrors;
   private readonly loadRun: LoadRun;
-  /** Orders looks and the beginnings of loads. */
-  private sequence = 0;
   private started = 0;
   private isClosed = false;
 
   constructor(
     private readonly name: string,
     private readonly entries: Entries,
-    private readonly policy: FailurePolicy,
+    policy: FailurePolicy,
     leases: Leases,
     private readonly options: LoaderOptions,
     private readonly clock: Clock,
     random: () => number,
   ) {
+    this.looks = new Looks(entries, policy);
     this.errors = new LoadErrors(clock, random);
     this.loadRun = new LoadRun(entries, policy, leases, clock, random);
   }
@@ -84,32 +79,18 @@ export class Loader {
     return this.serveBounded(request, request.first);
   }
 
-  /** A look at a key, for those who load it only if they do not find what they want. */
-  lookFirst<T>(address: Address<T>, tags: readonly string[]): Awaitable<FirstLook<T>> {
-    const order = (this.sequence += 1);
-    const sight = this.entries.answersAtOnce
-      ? this.entries.look(address, tags)
-      : this.look({ address, life: { tags } });
-    return isPromise(sight) ? sight.then((later) => ({ order, sight: later })) : { order, sight };
-  }
-
-  /** As {@link load} for many keys, with one look at all of them. `begun` is told how many flights have begun at once. */
+  /**
+   * As {@link load} for many keys, with one look at all of them, or with those that were taken. `begun` is told how many
+   * flights have begun at once.
+   */
   async loadMany<T>(
     requests: readonly LoadRequest<T>[],
     begun: (flights: number) => void,
+    taken?: readonly FirstLook<T>[],
   ): Promise<Served<T>[]> {
-    const order = (this.sequence += 1);
-    const addresses = requests.map(({ address }) => address);
-    const tags = requests[0]?.life.tags ?? [];
-    const sights = await this.policy.read<Sight<T>[]>(
-      'getMany',
-      async () => this.entries.lookAtAll(addresses, tags),
-      [],
-    );
+    const looks = taken ?? (await this.looks.ahead(requests));
     const before = this.started;
-    const served = requests.map((request, index) =>
-      this.serveBounded(request, { order, sight: sights[index] }),
-    );
+    const served = requests.map((request, index) => this.serveBounded(request, looks[index]));
     begun(this.started - before);
     return Promise.all(served);
   }
@@ -158,8 +139,8 @@ export class Loader {
     const { counters } = this.entries;
     for (let turn = 1; ; turn += 1) {
       const isGiven = turn === 1 && first !== undefined;
-      const order = isGiven ? first.order : (this.sequence += 1);
-      const sight = isGiven ? first.sight : await this.look(request);
+      const order = isGiven ? first.order : this.looks.order();
+      const sight = isGiven ? first.sight : await this.looks.at(request.address, request.life.tags);
       if (sight?.freshness === 'fresh') {
         counters.hits += 1;
         return { content: contentOf(sight.held), state: 'hit', source: entryOf(sight.held) };
@@ -170,7 +151,7 @@ export class Loader {
       if (stale !== undefined && this.isServable(stale, request, sight as Sight<T>))
         return this.served(stale);
       const failure = this.errors.recent(flightId(request.address));
-      if (failure !== undefined) return this.fallBack(stale, failure.error, caller);
+      if (failure !== undefined) return this.fallBack(stale, failure.error, caller, request);
       counters.misses += turn === 1 ? 1 : 0;
       try {
         const flight = this.join(request, sight, order);
@@ -180,7 +161,7 @@ export class Loader {
         if ((isOutdated || order > landing.seenAt) && turn < MAX_TURNS) continue;
         return { content: landing.content, state: 'loaded', source: landing };
       } catch (error) {
-        return this.fallBack(stale, error, caller);
+        return this.fallBack(stale, error, caller, request);
       }
     }
   }
@@ -190,9 +171,14 @@ export class Loader {
     stale: Entry<T> | undefined,
     error: unknown,
     caller: BoundedCaller<Served<T>> | undefined,
+    { refreshesInPlace }: LoadRequest<T>,
   ): Served<T> {
-    const usable = stale?.guard !== undefined && this.entries.now() < stale.guard.errorUntil;
-    if (stale === undefined || !usable || caller?.hasLeft === true) throw error;
+    const now = this.entries.now();
+    const guard = stale?.guard;
+    const isUsable =
+      guard !== undefined &&
+      (now < guard.errorUntil || (refreshesInPlace === true && now < guard.revalidateUntil));
+    if (stale === undefined || !isUsable || caller?.hasLeft === true) throw error;
     return this.served(stale);
   }
 
@@ -211,16 +197,10 @@ export class Loader {
     const isRefreshed =
       leaseIn(sight, now) !== undefined || this.flights.of(flightId(request.address)) !== undefined;
     const isFull = this.flights.size >= this.options.maxConcurrentLoads;
-    if (!isRefreshed && !isFull && !this.isClosed) this.start(request, sight, true);
+    if (isRefreshed || isFull || this.isClosed) return true;
+    if (request.refreshesInPlace === true) return false;
+    this.start(request, sight, true);
     return true;
-  }
-
-  private look<T>({ address, life }: LookRequest<T>): Awaitable<Sight<T> | undefined> {
-    return this.policy.read<Sight<T> | undefined>(
-      'get',
-      () => this.entries.look(address, life.tags),
-      undefined,
-    );
   }
 
   /** The flight that will answer, begun if need be; `undefined` when only a new look can tell. */
@@ -265,14 +245,14 @@ export class Loader {
     const cancel = this.clock.after(timeoutMs, () =>
       this.flights.giveUp(flight, () => this.loadRun.timeout(this.name, timeoutMs)),
     );
-    const begun = (): void => void (flight.loadingSince = this.sequence += 1);
+    const begun = (): void => void (flight.loadingSince = this.looks.order());
     const end = (): void => {
       cancel();
       this.flights.remove(flight);
     };
     flight.promise.then(end, end);
     this.loadRun
-      .run(flight, request, sight, begun, () => (this.sequence += 1))
+      .run(flight, request, sight, begun, () => this.looks.order())
       .then(
         (landing) => flight.land(landing),
         (error: unknown) => {

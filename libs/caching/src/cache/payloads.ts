@@ -1,4 +1,5 @@
 import type { Payload } from '../backends/cache-backend.js';
+import type { Bodies, Body } from './bodies.js';
 import type { Counters } from './counters.js';
 import type { Entry, Guard } from './entry.js';
 import { decodeFrame, encodeFrame } from './frame.js';
@@ -31,13 +32,21 @@ export class Payloads {
   constructor(
     private readonly holdsObjects: boolean,
     private readonly counters: Counters,
+    private readonly bodies: Bodies,
   ) {}
 
-  /** The payload that keeps an entry: the entry itself where the backend holds objects, else a frame. */
+  /**
+   * The payload that keeps an entry: the entry itself where the backend holds objects, else a frame.
+   *
+   * @throws ValueTooLargeError
+   */
   of<T>(codec: EntryCodec<T>, entry: Entry<T>): Payload {
-    if (this.holdsObjects) return entry as unknown as Payload;
+    if (this.holdsObjects) {
+      this.bodies.assertSize(entry.size);
+      return entry as unknown as Payload;
+    }
     const { createdAt, loadMs, fullKey, guard } = entry;
-    const content = guard?.isMarker === true ? NO_BODY : codec.encode(entry.value);
+    const content = guard?.isMarker === true ? NO_BODY : this.bodies.pack(codec.encode(entry.value));
     return encodeFrame({ ...content, createdAt, loadMs, fullKey, guard });
   }
 
@@ -67,7 +76,8 @@ export class Payloads {
     if (frame !== undefined) {
       const { createdAt, loadMs, guard } = frame;
       try {
-        const value = guard?.isMarker === true ? (undefined as T) : codec.decode(frame.codec, frame.body);
+        const isMarker = guard?.isMarker === true;
+        const value = isMarker ? (undefined as T) : this.decode(codec, frame);
         return { value, size: payload.length, createdAt, loadMs, fullKey, guard };
       } catch {
         // Counted below: written by a later version, or by somebody else.
@@ -75,5 +85,10 @@ export class Payloads {
     }
     this.counters.corrupt += 1;
     return undefined;
+  }
+
+  private decode<T>(codec: EntryCodec<T>, frame: Body): T {
+    const { codec: id, body } = this.bodies.unpack(frame);
+    return codec.decode(id, body);
   }
 }

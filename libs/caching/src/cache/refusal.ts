@@ -6,7 +6,7 @@ import { builtInName, classNameOf } from './classes.js';
 const PLAIN_DATA =
   'Leave it out, or store what it stands for. A cache keeps plain objects, arrays, Date, Map, Set, bigint and binary data.';
 const CLASS_INSTANCE =
-  "Store a plain object ({ ...entity }, or a mapping of the fields that you need), or set classInstances: 'plain' on the cache: " +
+  "Store a plain object ({ ...entity }, or a mapping of the fields that you need), name the class in `converters` of the cache, or set classInstances: 'plain' there: " +
   'own fields only, the prototype is lost, and with it what a class serializer would have hidden.';
 
 /** How many steps of a path a message shows. */

@@ -1,17 +1,5 @@
-import type { Address } from './entries.js';
 import type { Clock } from '../clock.js';
 import type { Flight } from './flight.js';
-
-/** What names a flight, whatever it carries. */
-export interface FlightAddress {
-  readonly codec: Pick<Address<unknown>['codec'], 'kind'>;
-  readonly segments: string;
-  readonly version: number;
-}
-
-export function flightId({ codec, segments, version }: FlightAddress): string {
-  return `${version}:${codec.kind}:${segments}`;
-}
 
 /** The loads of one cache that are running: those that callers may join, and those that the cache only waits for. */
 export class RunningFlights {

@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Entry } from './entry.js';
 import { NO_TAGS, NO_VERSIONS, type TagTable, type TagVersion } from './tags.js';
+import { TransientStorage } from './transient-storage.js';
 
 /** The tags that something depends on: at the versions it was made with, or by name alone where those are not known. */
 export interface Dependencies {
@@ -35,12 +35,12 @@ export class TagScope {
   }
 
   /** Runs what makes something: whatever it reads is noted here. */
-  run<R>(make: () => R): R {
+  run<R>(make: () => Promise<R>): Promise<R> {
     return scopes.run(this, make);
   }
 }
 
-const scopes = new AsyncLocalStorage<TagScope>();
+const scopes = new TransientStorage<TagScope>();
 
 /** The scope of what is being made here; `undefined` where nothing is. */
 export function currentTagScope(): TagScope | undefined {

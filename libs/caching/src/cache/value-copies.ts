@@ -1,4 +1,5 @@
 import { copyBinary, isBinary } from './binary.js';
+import { Converted } from './converters.js';
 import { freezeMap, freezeSet } from './frozen.js';
 import { holes, isSparse, shallowCopy, shallowNullPrototypeCopy } from './plain-data.js';
 
@@ -9,7 +10,8 @@ export function mutableCopy(value: unknown): unknown {
 
 /**
  * The value of a snapshot for a reader: binary data is copied, since it cannot be frozen, and with it the objects on the
- * way to it, which are frozen again. Everything else is the snapshot's own. Needed only if the snapshot `hasBinary`.
+ * way to it, which are frozen again; what was converted is made anew. Everything else is the snapshot's own. Needed only if
+ * the snapshot `hasBinary` or `hasConverted`.
  */
 export function readerCopy(snapshotValue: unknown): unknown {
   return copyTowardsBinary(snapshotValue, new Map());
@@ -21,6 +23,7 @@ function copyTree(value: unknown, copies: Copies): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
+  if (value instanceof Converted) return revived(value, copies);
   const copy = containerLike(value);
   copies.set(value, copy);
   fill(copy, value, (item) => copyTree(item, copies));
@@ -31,9 +34,17 @@ function copyTowardsBinary(value: unknown, copies: Copies): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
+  if (value instanceof Converted) return revived(value, copies);
   const copy = isBinary(value) ? copyBinary(value) : copyIfChanged(value, copies);
   copies.set(value, copy);
   return copy;
+}
+
+/** An instance of the reader's own, of data that it may keep. */
+function revived(converted: Converted, copies: Copies): object {
+  const instance = converted.revive(copyTree(converted.data, new Map()));
+  copies.set(converted, instance);
+  return instance;
 }
 
 /** The container itself if none of its items is copied. */

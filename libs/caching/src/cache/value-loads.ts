@@ -12,11 +12,14 @@ import {
   optionalMs,
   type SetOptions,
 } from './cache-service.options.js';
+import { Converters } from './converters.js';
 import type { Engine } from './engine.js';
+import type { EntryCodec } from './entries.js';
 import type { Life } from './entry.js';
 import type { Made, RunContext } from './load-plan.js';
 import type { LoadRequest } from './loader.js';
-import { isCounter, keep, type KeptValue, valueCodec, valueOf } from './values.js';
+import type { SnapshotOptions } from './snapshot.js';
+import { createValueCodec, isCounter, keep, type KeptValue, valueOf } from './values.js';
 
 /** A key as the caller has it, and as it stands in final keys. */
 export interface AskedKey {
@@ -26,10 +29,18 @@ export interface AskedKey {
 
 /** How values are loaded: what `getOrSet` and `getOrSetMany` ask of the loader. */
 export class ValueLoads {
+  readonly codec: EntryCodec<KeptValue>;
+  private readonly snapshots: SnapshotOptions;
+
   constructor(
     private readonly engine: Engine,
     private readonly options: ResolvedCacheOptions,
-  ) {}
+  ) {
+    const { classInstances } = options;
+    const converters = new Converters(options.converters);
+    this.codec = createValueCodec(converters);
+    this.snapshots = options.converters.length === 0 ? { classInstances } : { classInstances, converters };
+  }
 
   /** One key. @throws InvalidArgumentError without a factory */
   async one<T>(
@@ -80,7 +91,7 @@ export class ValueLoads {
 
   /** A private copy of a value, ready to be stored. @throws UnserializableValueError */
   made(value: unknown): Made<KeptValue> {
-    const kept = keep(value, this.options);
+    const kept = keep(value, this.snapshots);
     return { value: kept, counter: isCounter(value) ? value : undefined, size: kept.size };
   }
 
@@ -95,7 +106,7 @@ export class ValueLoads {
   ): Omit<LoadRequest<KeptValue>, 'make'> {
     const given = asOptions(options);
     return {
-      address: { codec: valueCodec, segments, version },
+      address: { codec: this.codec, segments, version },
       life: this.life(options),
       shownKey: key,
       errorTtlMs: optionalMs(given?.errorTtl) ?? this.options.errorTtlMs,

@@ -1,6 +1,7 @@
 /** What things take in memory, in bytes: measured on 64-bit Node 20, rounded up. What they refer to comes on top. */
 export const DATE_BYTES = 264;
 export const BINARY_BYTES = 320;
+export const CONVERTED_BYTES = 72;
 
 const SLOT = 8;
 /** With more properties than this, an object is taken for a dictionary with names of its own, not for one of many rows. */

@@ -1,5 +1,6 @@
 import type { EntryCodec, Found } from './entries.js';
 import { CodecId, decode, encode } from './codec.js';
+import type { Converters } from './converters.js';
 import {
   freezeDecoded,
   mutableCopy,
@@ -16,22 +17,31 @@ export type KeptValue = Snapshot;
 /** Outside production values that come from bytes are frozen too, so that they behave as those from memory. */
 const isFrozenWhenDecoded = process.env['NODE_ENV'] !== 'production';
 
-/** How values become bytes and come back. */
-export const valueCodec: EntryCodec<KeptValue> = {
-  kind: 'value',
-  encode,
-  decode(codec, body) {
-    const value = decode(codec, body);
-    return {
-      value,
-      size: body.length,
-      isPlainJson: false,
-      hasBinary: codec === CodecId.extended || codec === CodecId.bytes,
-      repeated: undefined,
-      ...(isFrozenWhenDecoded && frozen(value)),
-    };
-  },
-};
+/** How the values of a cache become bytes and come back. */
+export function createValueCodec(converters: Converters): EntryCodec<KeptValue> {
+  return {
+    kind: 'value',
+    encode,
+    decode(codec, body) {
+      let hasConverted = false;
+      const value = decode(codec, body, (name, data) => {
+        hasConverted = true;
+        return converters.converted(name, data);
+      });
+      // What no converter can read is a miss, and here is the place to find out.
+      if (hasConverted) readerCopy(value);
+      return {
+        value,
+        size: body.length,
+        isPlainJson: false,
+        hasBinary: codec === CodecId.extended || codec === CodecId.bytes,
+        hasConverted,
+        repeated: undefined,
+        ...(isFrozenWhenDecoded && frozen(value)),
+      };
+    },
+  };
+}
 
 /**
  * Takes a private copy of what a caller hands over.
@@ -63,7 +73,7 @@ export function keptIn(found: Exclude<Found<KeptValue>, undefined>): KeptValue |
 export function valueOf(kept: KeptValue | number, isCopy: boolean): unknown {
   if (typeof kept === 'number') return kept;
   if (isCopy) return mutableCopy(kept.value);
-  return kept.hasBinary ? readerCopy(kept.value) : kept.value;
+  return kept.hasBinary || kept.hasConverted ? readerCopy(kept.value) : kept.value;
 }
 
 function frozen(value: unknown): { readonly value: unknown } {

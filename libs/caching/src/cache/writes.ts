@@ -1,4 +1,5 @@
-import type { Payload } from '../backends/cache-backend.js';
+import type { BackendWrite, Payload } from '../backends/cache-backend.js';
+import { ValueTooLargeError } from '../errors.js';
 import type { Address, Entries, EntryCodec, KeyPair } from './entries.js';
 import { type Entry, guardFor, keptFor, type Life } from './entry.js';
 import type { FailurePolicy } from './failure-policy.js';
@@ -42,9 +43,12 @@ export class Writes<T> {
     const at = this.entries.now();
     const write = async (): Promise<void> => {
       const tags = await this.versionsOf(life.tags);
-      await this.entries.onKey(this.codec.kind, segments, version, (pair) =>
-        this.entries.backend.set(pair.key, this.payload(pair, made, life, tags, at), keptFor(life)),
-      );
+      await this.entries.onKey(this.codec.kind, segments, version, (pair) => {
+        const payload = this.payloadIfSmall(pair, made, life, tags, at);
+        return payload instanceof ValueTooLargeError
+          ? this.refuse(pair, payload)
+          : this.entries.backend.set(pair.key, payload, keptFor(life));
+      });
     };
     this.changed(segments, version);
     await this.policy.write('set', write, undefined, () =>
@@ -61,13 +65,18 @@ export class Writes<T> {
       const tags = await this.versionsOf(life.tags);
       return this.entries.onEpoch(async () => {
         const bySegments = new Map<string, string>();
-        const payloads = writes.map(({ segments, made }) => {
+        const payloads: BackendWrite[] = [];
+        const tooLarge: string[] = [];
+        for (const { segments, made } of writes) {
           const pair = this.entries.finalKeys.of(this.codec.kind, segments, version);
           bySegments.set(pair.key, segments);
-          return { key: pair.key, payload: this.payload(pair, made, life, tags, at), ttlMs: keptFor(life) };
-        });
-        const refused = await this.entries.backend.setMany(payloads);
-        return refused.map((key) => bySegments.get(key) ?? key);
+          const payload = this.payloadIfSmall(pair, made, life, tags, at);
+          if (payload instanceof ValueTooLargeError) tooLarge.push(pair.key);
+          else payloads.push({ key: pair.key, payload, ttlMs: keptFor(life) });
+        }
+        if (tooLarge.length > 0) await this.entries.backend.deleteMany(tooLarge);
+        const refused = payloads.length === 0 ? [] : await this.entries.backend.setMany(payloads);
+        return [...tooLarge, ...refused].map((key) => bySegments.get(key) ?? key);
       });
     };
     const refused = await this.policy.write('setMany', write, [], () => {
@@ -165,6 +174,21 @@ export class Writes<T> {
     if (counter !== undefined && guard === undefined) return counter;
     const entry: Entry<T> = { value, size, createdAt, loadMs: 0, fullKey, guard };
     return this.entries.payloads.of(this.codec, entry);
+  }
+
+  /** As backends do: what was there is outdated, and goes. */
+  private async refuse({ key }: KeyPair, error: ValueTooLargeError): Promise<never> {
+    await this.entries.backend.delete(key);
+    throw error;
+  }
+
+  private payloadIfSmall(...args: Parameters<typeof this.payload>): Payload | ValueTooLargeError {
+    try {
+      return this.payload(...args);
+    } catch (error) {
+      if (error instanceof ValueTooLargeError) return error;
+      throw error;
+    }
   }
 
   /** The key is about to be written: whoever asks from now on must not share a load that began before. */

@@ -123,14 +123,14 @@ export class PageCacheInterceptor implements NestInterceptor {
       };
       const isStale = seen.look.sight?.freshness === 'stale';
       const make = async (): Promise<FreshPage | undefined> => {
-        if (isStale || isAnswered) return this.judge(await this.sendCopy(call), call, seen, isStale);
+        if (isStale || isAnswered) return this.judge(await this.sendCopy(call), call, isStale);
         if (call.exchange.isGone) {
           answer(REPLAYED);
           throw new BrokenOffError();
         }
         const run = this.run(call, next, seen.isVariant ? 'vary-miss' : 'uri-miss');
         answer(run.handled);
-        return this.judge(await run.outcome, call, seen, isStale);
+        return this.judge(await run.outcome, call, isStale);
       };
       this.loads.load(call, seen, make).then(
         (served) => answer(isAnswered ? REPLAYED : this.land(served, call, next, again)),
@@ -156,13 +156,12 @@ export class PageCacheInterceptor implements NestInterceptor {
     return this.replay(content, source.createdAt, call);
   }
 
-  /** What becomes of the stored page after a run. @throws to let a stale page stand in, or somebody else take over */
-  private async judge(
-    outcome: Outcome,
-    call: PageCall,
-    seen: PageSight,
-    isStale: boolean,
-  ): Promise<FreshPage | undefined> {
+  /**
+   * The page of a run; `undefined` for one that is not for everybody, so that neither is what was stored before.
+   *
+   * @throws to let a stale page stand in, or somebody else take over
+   */
+  private judge(outcome: Outcome, call: PageCall, isStale: boolean): FreshPage | undefined {
     if (outcome === 'broken') throw new BrokenOffError();
     if (outcome === 'failed' && isStale) throw new HandlerFailedError();
     if (typeof outcome === 'object') {
@@ -171,8 +170,6 @@ export class PageCacheInterceptor implements NestInterceptor {
     }
     if (outcome === 'unmodified') return undefined;
     this.refusals.note(idOf(call));
-    // What the route answers now is not for everybody, so that neither is what it answered before.
-    if (isStale) await this.loads.remove(call, seen);
     return undefined;
   }
 

@@ -2,7 +2,8 @@ import type { Address, Awaitable, Sight } from '../cache/entries.js';
 import type { Entry } from '../cache/entry.js';
 import { isPromise } from '../cache/failure-policy.js';
 import type { Made, RunContext } from '../cache/load-plan.js';
-import type { FirstLook, Served } from '../cache/loader.js';
+import type { Served } from '../cache/loader.js';
+import type { FirstLook } from '../cache/looks.js';
 import type { PageCall } from './page-call.js';
 import { isDirectory, pageCodec, type PageRecord, recordSize } from './page-record.js';
 import type { FreshPage } from './page-run.js';
@@ -120,7 +121,7 @@ export class PageLoads {
 
   private lookAt({ route, tags }: PageCall, segments: string, isVariant: boolean): Awaitable<PageSight> {
     const address = addressOf(segments);
-    const look = route.cache.engine.loader.lookFirst(address, tags);
+    const look = route.cache.engine.loader.looks.first(address, tags);
     return isPromise(look)
       ? look.then((later) => ({ address, look: later, isVariant }))
       : { address, look, isVariant };
