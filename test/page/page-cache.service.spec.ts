@@ -43,6 +43,9 @@ class ProductsController extends BaseController {
     await holding?.finish.opened;
     return `run ${run}`;
   }
+  @Get('learned') @CachePage('1m', { tags: () => ['learned late'] }) learned(): Promise<string> {
+    return this.held();
+  }
   @Get(':id') find(@Param('id') _id: string): string {
     return `run ${(runs += 1)}`;
   }
@@ -202,16 +205,18 @@ describePages((platform, options) => {
     ['route', { route: [ProductsController, 'held'] as const }],
     ['prefix', { prefix: '/api' }],
     ['tag', { tags: ['products'] }],
-  ])('keeps what was being made meanwhile from being stored: by %s', async (_name, target) => {
+    ['tag that nobody knew', { tags: ['learned late'] }],
+  ])('keeps what was being made meanwhile from being stored: by %s', async (name, target) => {
+    const path = name.includes('nobody') ? '/api/products/learned' : '/api/products/held';
     holding = { begun: gate(), finish: gate() };
     const { begun, finish } = holding;
-    const first = visit('/api/products/held');
+    const first = visit(path);
     await begun.opened;
     await pages.invalidate(target as unknown as { path: string });
     finish.open();
     holding = undefined;
     expect(await first).toBe('200 run 1');
-    expect(await visit('/api/products/held')).toBe('200 run 2');
+    expect(await visit(path)).toBe('200 run 2');
   });
 
   it('makes pages with stale windows stale if soft, and others absent', async () => {
