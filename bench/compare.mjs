@@ -10,23 +10,43 @@ export async function open(options) {
 }
 
 /**
- * Times subjects `[name, run(count)]` in turns and prints a table. The ratio is the median of the ratios to the first
- * subject of the same round, so that what slows a whole round down does not show.
+ * Times subjects `[name, run(count)]` in turns and prints a table. The ratios are medians of the ratios to the bases, the
+ * first subjects, in the same round, so that what slows a whole round down does not show. CPU time is that of this process,
+ * all threads: what others take from the machine does not show in it.
  */
-export async function compare(title, baseName, subjects, count, rounds) {
-  const times = subjects.map(() => []);
+export async function compare(title, baseNames, subjects, count, rounds) {
+  const measured = await inTurns(subjects, count, rounds);
+  const ratio = (of, { wall, cpu }, base) => {
+    const shares = measured[base][of].map((time, round) => ({ wall, cpu })[of][round] / time);
+    return median(shares).toFixed(2);
+  };
+  const rows = subjects.map(([name], index) => {
+    const { wall, cpu } = measured[index];
+    const ratios = baseNames.map((_, base) => ratio('wall', measured[index], base));
+    const cpuRatios = baseNames.map((_, base) => ratio('cpu', measured[index], base));
+    return [name, ...ratios, ...cpuRatios, median(wall).toFixed(2), median(cpu).toFixed(2), spread(wall)];
+  });
+  const heads = baseNames.map((name) => `× ${name}`);
+  const cpuHeads = baseNames.map((name) => `× ${name}, CPU`);
+  table(title, ['subject', ...heads, ...cpuHeads, 'µs', 'CPU µs', 'spread'], rows);
+}
+
+/** What one operation of each subject takes in each round, in microseconds. */
+async function inTurns(subjects, count, rounds) {
+  const measured = subjects.map(() => ({ wall: [], cpu: [] }));
   for (const [, run] of subjects) await run(count);
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < subjects.length; turn += 1) {
       const index = (turn + round) % subjects.length;
-      times[index].push(await microseconds(subjects[index][1], count));
+      // What one subject leaves behind is not collected in another's time.
+      global.gc();
+      const used = process.cpuUsage();
+      measured[index].wall.push(await microseconds(subjects[index][1], count));
+      const { user, system } = process.cpuUsage(used);
+      measured[index].cpu.push((user + system) / count);
     }
   }
-  const rows = subjects.map(([name], index) => {
-    const ratios = times[index].map((time, round) => time / times[0][round]);
-    return [name, median(ratios).toFixed(2), median(times[index]).toFixed(2), spread(times[index])];
-  });
-  table(title, ['subject', `× ${baseName}`, 'µs', 'spread'], rows);
+  return measured;
 }
 
 /** What one of `count` operations takes. */
@@ -34,6 +54,11 @@ export async function microseconds(run, count) {
   const began = process.hrtime.bigint();
   await run(count);
   return Number(process.hrtime.bigint() - began) / count / 1000;
+}
+
+/** Runs an operation so often, one after another. */
+export async function inTurn(count, operation) {
+  for (let i = 0; i < count; i += 1) await operation(i);
 }
 
 /** Runs an operation so often, 200 of them at a time. */
@@ -51,11 +76,12 @@ export async function inParallel(count, operation) {
 /** As many keys as an application has: one key alone would be kept in registers. */
 export const KEYS = Array.from({ length: 1000 }, (_, i) => `product:${(i * 7919) % 1000}`);
 
-const items = (more) =>
-  Array.from({ length: 100 }, (_, id) => ({ id, name: `n${id}`, ...more(id), price: 1.5, ok: true }));
+const items = (count, more) =>
+  Array.from({ length: count }, (_, id) => ({ id, name: `n${id}`, ...more(id), price: 1.5, ok: true }));
 
 export const VALUES = {
   'small string': 'x'.repeat(100),
-  '100 objects': items(() => ({ tags: ['a'] })),
-  '100 objects with dates': items((id) => ({ at: new Date(id) })),
+  '1 object': items(1, () => ({ tags: ['a'] }))[0],
+  '100 objects': items(100, () => ({ tags: ['a'] })),
+  '100 objects with dates': items(100, (id) => ({ at: new Date(id) })),
 };

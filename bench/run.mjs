@@ -1,5 +1,5 @@
-// npm run bench [-- values|backends|pages|heap …]: everything beside its peers in one run, ratios first. Parts of `backends`
-// can be named too: redis, file, memory, database, each.
+// npm run bench [-- low-level|backends|pages|heap …]: everything beside its peers in one run, ratios first. Parts can be named
+// too: hits, tags, stampede, stall of `low-level`; redis, file, memory, database, each of `backends`.
 import { startService } from '../scripts/services/index.mjs';
 
 // Read when the library is loaded, so it comes before.
@@ -12,7 +12,7 @@ const wanted = process.argv.slice(2);
 const isWanted = (...names) => wanted.length === 0 || names.some((name) => wanted.includes(name));
 const redis = await startService('redis', { own: true });
 try {
-  if (isWanted('values')) await benchLowLevel({ rounds: 7 });
+  await benchLowLevel({ redis, isWanted: (part) => isWanted('low-level', part) });
   await benchBackends({ redisUrl: redis.url, isWanted: (part) => isWanted('backends', part) });
   if (isWanted('pages')) await benchPages({ redisUrl: redis.url, rounds: 3, seconds: 2 });
   if (isWanted('heap')) await benchHeap();

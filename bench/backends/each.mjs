@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inParallel, KEYS, microseconds, open, VALUES } from '../compare.mjs';
+import { inParallel, inTurn, KEYS, microseconds, open, VALUES } from '../compare.mjs';
 import { table } from '../table.mjs';
 
 const VALUE = VALUES['100 objects'];
@@ -56,10 +56,6 @@ export async function benchEach({ urls, rounds }) {
   );
   for (const { close } of caches) await close();
   await rm(root, { recursive: true });
-}
-
-async function inTurn(count, operation) {
-  for (let i = 0; i < count; i += 1) await operation(i);
 }
 
 function readable(us) {

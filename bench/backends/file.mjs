@@ -44,8 +44,8 @@ export async function benchFile({ rounds }) {
       },
     ]);
   }
-  await compare('File: set over a present key of 1 kB', '100 entries', overwrite, COUNT, rounds);
-  await compare('File: set of a new key, with room to be made', '100 entries', insert, COUNT, rounds);
+  await compare('File: set over a present key of 1 kB', ['100 entries'], overwrite, COUNT, rounds);
+  await compare('File: set of a new key, with room to be made', ['100 entries'], insert, COUNT, rounds);
   for (const close of opened) await close();
   await rm(root, { recursive: true });
 }

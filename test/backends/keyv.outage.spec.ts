@@ -45,7 +45,7 @@ const STORES = {
 describeService(
   'redis',
   (service) => {
-    describeOutage('keyv', {
+    describeOutage('keyv, KeyvRedis as a store', {
       server: service,
       open: ({ host, port }, limitMs) => new OwningBackend(withLimits(`redis://${host}:${port}`, limitMs)),
       runner: { describe, it, expect, beforeEach, afterEach },

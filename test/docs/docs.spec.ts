@@ -115,6 +115,59 @@ describe('docs/low-level.md, on converters', () => {
   });
 });
 
+describe('docs/pages-invalidation.md', () => {
+  it.each(PLATFORMS)('has an application that shows what has changed on %s', async (platform) => {
+    const prices = new Map([
+      ['1', 1],
+      ['2', 2],
+    ]);
+    const products = {
+      all: () => Object.fromEntries(prices),
+      find: (id: string) => prices.get(id),
+      add: ({ id, price }: { id: string; price: number }) => prices.set(id, price).size,
+      change: (id: string, { price }: { price: number }) => ({ id, price: prices.set(id, price).get(id) }),
+    };
+    Object.assign(globalThis, { products });
+    const declared =
+      'const { products } = globalThis as any;\ntype Product = { id: string; price: number };\n';
+    const { AppModule } = await load<{ AppModule: new () => object }>(
+      declared + (await example('docs/pages-invalidation.md', 'products.ts')),
+    );
+    const { Prices } = await load<{
+      Prices: new (
+        pages: library.PageCache,
+      ) => Record<'haveChanged' | 'ofOneHasChanged', (id?: string) => Promise<void>>;
+    }>(await example('docs/pages-invalidation.md', 'prices.ts'));
+    const app = await startApp(platform, { imports: [AppModule] });
+    const read = async (): Promise<string> => {
+      const paths = ['/products', '/products/1', '/products/2'];
+      return (await Promise.all(paths.map(async (path) => (await app.fetch(path)).text))).join(' ');
+    };
+    const send = async (method: string, path: string, body: unknown): Promise<void> => {
+      const headers = { 'content-type': 'application/json' };
+      expect((await app.fetch(path, { method, headers, body: JSON.stringify(body) })).status).toBeLessThan(
+        300,
+      );
+    };
+    expect(await read()).toBe('{"1":1,"2":2} 1 2');
+    await send('PATCH', '/products/1', { id: '1', price: 10 });
+    expect(await read()).toBe('{"1":10,"2":2} 10 2');
+    await send('POST', '/imports', [{ id: '2', price: 20 }]);
+    expect(await read()).toBe('{"1":10,"2":2} 10 20');
+    await send('POST', '/products', { id: '3', price: 3 });
+    expect(await read()).toBe('{"1":10,"2":20,"3":3} 10 20');
+
+    const byHand = new Prices(app.app.get(library.PageCache));
+    prices.set('1', 100).set('2', 200);
+    expect(await read()).toBe('{"1":10,"2":20,"3":3} 10 20');
+    await byHand.ofOneHasChanged('1');
+    expect(await read()).toBe('{"1":100,"2":200,"3":3} 100 20');
+    await byHand.haveChanged();
+    expect(await read()).toBe('{"1":100,"2":200,"3":3} 100 200');
+    await app.close();
+  });
+});
+
 describe('docs/errors.md', () => {
   it('lists the codes of errors.ts and no others', async () => {
     const codes = [

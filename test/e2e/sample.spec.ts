@@ -48,4 +48,19 @@ describe('the sample', () => {
     const { guide } = await start({ CACHE_URL: 'memcached://127.0.0.1:1,127.0.0.1:2' });
     expect(guide).toContain('cache in memcached');
   });
+
+  it('says at its start what is wrong and what to change', async () => {
+    const { port } = await start({});
+    const startWith = (environment: Record<string, string>) =>
+      startSample({ UPSTREAM_DELAY: '0', ...environment });
+    await expect(startWith({ PORT: port })).rejects.toThrow(
+      new RegExp(`with code 1: [^]*Port ${port} is in use. Give another one: PORT=3001 npm start\\n$`),
+    );
+    await expect(startWith({ PLATFORM: 'koa' })).rejects.toThrow(
+      /code 1: PLATFORM is "koa"; use express or fastify\.\n$/,
+    );
+    await expect(startWith({ CACHE_URL: 'rdis://x' })).rejects.toThrow(
+      /the scheme rdis: belongs to no backend/,
+    );
+  });
 });

@@ -16,6 +16,7 @@ import {
   UnknownCacheError,
   getCacheToken,
 } from 'nestjs-caching';
+import { linesOf } from '../../libs/caching/src/testing/log.js';
 
 @Injectable()
 class Reader {
@@ -107,6 +108,15 @@ describe('CachingModule', () => {
     const module = Test.createTestingModule({ imports: [CachingModule.forRoot()], controllers: [Wrong] });
     await expect(module.compile()).rejects.toThrow(UnknownCacheError);
     expect(() => CachePage('15 minutes' as never)).toThrow(InvalidDurationError);
+  });
+
+  it('warns once at the start of each shared backend without a keyPrefix', async () => {
+    const url = 'memcached://127.0.0.1:1';
+    const caches = { default: {}, reports: { url }, prefixed: { url, keyPrefix: 'shop' } };
+    const lines = await linesOf(async () => void (await compile(CachingModule.forRoot({ caches }))));
+    expect(lines.filter((line) => line.includes('keyPrefix'))).toEqual([
+      expect.stringMatching(/^Cache "reports" has no keyPrefix and its backend \(memcached\) may be shared/),
+    ]);
   });
 
   it('closes its caches when the application shuts down', async () => {

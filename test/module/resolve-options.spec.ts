@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import knexFactory from 'knex';
 import { InvalidOptionsError } from 'nestjs-caching';
+import { NullBackend } from '../../libs/caching/src/backends/null.backend.js';
 import { resolveOptions } from '../../libs/caching/src/resolve-options.js';
 
 function problemsOf(options: unknown): string[] {
@@ -108,6 +109,55 @@ describe('resolveOptions', () => {
     ['redis', /^: use an object with options/],
   ])('reports %p with its path and the remedy', (options, message) => {
     expect(problemsOf(options)).toContainEqual(expect.stringMatching(message));
+  });
+
+  it.each([
+    { backend: 'memory' },
+    { backend: 'file' },
+    { backend: 'redis' },
+    { backend: 'memcached' },
+    { backend: 'database' },
+    { backend: 'keyv' },
+    { backend: 'null' },
+    { backend: new NullBackend() },
+  ])('says of each option of %p where it is and what is allowed', (options) => {
+    const listing = problemsOf({ ...options, extra: 1 }).find((problem) => problem.startsWith('extra: '));
+    const allowed = listing?.replace(/^.*allowed here: /, '').split(', ') ?? [];
+    expect(allowed.length).toBeGreaterThan(10);
+    for (const option of allowed) {
+      const problems = problemsOf({ ...options, [option]: Symbol('nothing that could be meant') });
+      expect(problems).toContainEqual(expect.stringMatching(new RegExp(`^${option}: (use|give) `)));
+    }
+  });
+
+  it.each(['pages', 'fragments'])('says of each option of %s where it is and what is allowed', (part) => {
+    const listing = problemsOf({ [part]: { extra: 1 } }).find((problem) =>
+      problem.startsWith(`${part}.extra: `),
+    );
+    const allowed = listing?.replace(/^.*allowed here: /, '').split(', ') ?? [];
+    expect(allowed.length).toBeGreaterThan(1);
+    for (const option of allowed) {
+      const problems = problemsOf({ [part]: { [option]: Symbol('nothing that could be meant') } });
+      expect(problems).toContainEqual(expect.stringMatching(new RegExp(`^${part}\\.${option}: (use|give) `)));
+    }
+  });
+
+  it('says of an option of a policy where it is and what is allowed', () => {
+    const problems = (policy: object) => problemsOf({ pages: { policies: { catalogue: policy } } });
+    const [listing] = problems({ shard: true });
+    expect(listing).toMatch(/^pages\.policies\.catalogue\.shard: unknown option, did you mean "shared"\?/);
+    for (const option of listing?.replace(/^.*allowed here: /, '').split(', ') ?? []) {
+      const told = problems({ [option]: Symbol('nothing that could be meant') });
+      expect(told).toContainEqual(expect.stringMatching(new RegExp(`\\.${option}: use `)));
+    }
+  });
+
+  it('says of an option within another where it is and what is allowed there', () => {
+    expect(problemsOf({ breaker: { failurs: 3, pause: '5 seconds' } })).toEqual([
+      expect.stringMatching(/^breaker\.pause: use milliseconds or text/),
+      'breaker.failurs: unknown option, did you mean "failures"?; allowed here: failures, pause',
+    ]);
+    expect(problemsOf({ pages: 5 })).toEqual(['pages: use an object with options']);
   });
 
   it('reports every problem at once', () => {

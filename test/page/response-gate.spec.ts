@@ -12,13 +12,17 @@ import {
   Res,
   StreamableFile,
 } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
 import compression from 'compression';
 import fastifyCompress from '@fastify/compress';
 import session from 'express-session';
 import type { ServerResponse } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { text as body } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { holdResponse } from '../../libs/caching/src/page/response-gate.js';
 import { gate, type Gate } from '../support/gate.js';
@@ -109,6 +113,49 @@ async function start(platform: Platform): Promise<TestApp> {
     }
   });
 }
+
+describe('a held response over HTTP/2', () => {
+  it('arrives whole, and its status not before the gate opens', async () => {
+    [statuses, openings, isHeld, asked] = [[], [], true, gate()];
+    const module = await Test.createTestingModule({ controllers: [GateController] }).compile();
+    const app = module.createNestApplication(new FastifyAdapter({ http2: true } as never));
+    app.useGlobalInterceptors(new Holder());
+    await app.listen(0, '127.0.0.1');
+    const session = connectHttp2(await app.getUrl());
+    const ask = (path: string) => {
+      const stream = session.request({ ':path': path, ':method': 'POST' }, { endStream: true });
+      return {
+        stream,
+        head: once(stream, 'response') as Promise<[Record<string, unknown>]>,
+        body: body(stream),
+      };
+    };
+    for (const [path, status, expected] of [
+      ['/empty', 204, ''],
+      ['/direct', 202, 'direct'],
+      ['/file', 201, `one,${'x'.repeat(300_000)}`],
+      ['/raw', 200, 'abc'],
+      ['/refused', 409, expect.stringContaining('Conflict')],
+    ] as const) {
+      [statuses, isHeld, asked] = [[], true, gate()];
+      const { head, body: whole } = ask(path);
+      let hasArrived = false;
+      void head.then(() => (hasArrived = true));
+      if (path !== '/refused') {
+        await asked.opened;
+        await ask('/nowhere').body;
+        expect([path, hasArrived]).toEqual([path, false]);
+      }
+      isHeld = false;
+      for (const { open } of openings.splice(0)) open();
+      const [{ ':status': arrived }] = await head;
+      expect([path, arrived, await whole]).toEqual([path, status, expected]);
+      expect(new Set(statuses)).toEqual(new Set([status]));
+    }
+    session.close();
+    await app.close();
+  });
+});
 
 describe.each(PLATFORMS)('a held response on %s', (platform) => {
   let app: TestApp;

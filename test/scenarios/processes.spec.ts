@@ -16,6 +16,8 @@ jest.setTimeout(60_000);
 
 /** Generous, since four processes share a machine here with whatever else it does. */
 const DEADLINES = { readDeadline: '20s', writeDeadline: '20s' } as const;
+/** A thousand callers wait for ten connections. */
+const POOL = { connectTimeout: '20s', queryTimeout: '20s' } as const;
 const LEASE_MS = 1000;
 
 function describeProcesses(name: string, location: () => CacheOptions): void {
@@ -125,7 +127,9 @@ function describeProcesses(name: string, location: () => CacheOptions): void {
 
 describeService('redis', (service) => describeProcesses('redis', () => ({ url: service().url })));
 describeService('memcached', (service) => describeProcesses('memcached', () => ({ url: service().url })));
-describeService('postgres', (service) => describeProcesses('postgres', () => ({ url: service().url })));
+describeService('postgres', (service) =>
+  describeProcesses('postgres', () => ({ url: service().url, ...POOL })),
+);
 
 describe('on files', () => {
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-caching-processes-'));

@@ -32,15 +32,21 @@ export async function startSample(environment: Record<string, string>): Promise<
   const child = spawn(process.execPath, ['apps/sample/dist/main.js'], {
     cwd: ROOT,
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'exit');
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => (complaints += String(chunk)));
+  child.stderr.pipe(process.stderr, { end: false });
   let guide = '';
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     guide += String(chunk);
     if (guide.includes('Ctrl-C')) break;
   }
-  if (!guide.includes('Ctrl-C')) throw new Error(`the sample ended at its start: ${guide}`);
+  if (!guide.includes('Ctrl-C')) {
+    await once(child, 'close');
+    throw new Error(`the sample ended at its start with code ${child.exitCode}: ${guide}${complaints}`);
+  }
   // The same name as in the guide's URLs: a page belongs to its host.
   const base = `http://localhost:${port}`;
   const get = async (path: string): Promise<string> => {

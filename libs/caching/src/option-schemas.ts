@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { ValueConverter } from './cache/converters.js';
 import { escapeSegment } from './cache/keys.js';
 import { type Duration, toMs, type Ttl, ttlToMs } from './duration.js';
+import type { OptionProblem } from './errors.js';
+import { at, reportUnknown } from './option-problems.js';
 
 const DURATION = "milliseconds or text such as '250ms', '30s', '15m', '12h', '7d'";
 
@@ -38,6 +40,7 @@ export const converters = z
       isConverter,
       'use { name, type, toData, fromData }: a text, a class, two functions',
     ),
+    'use a list of converters',
   )
   .refine((all) => new Set(all.map((each) => each.name)).size === all.length, 'two have one name')
   .refine((all) => new Set(all.map((each) => each.type)).size === all.length, 'two are for one class');
@@ -51,4 +54,45 @@ function isConverter(value: unknown): boolean {
   const { name, type, toData, fromData } = (value ?? {}) as Partial<Record<keyof ValueConverter, unknown>>;
   const isName = typeof name === 'string' && name !== '' && name.length <= 100;
   return isName && [type, toData, fromData].every((each) => typeof each === 'function');
+}
+
+/** A message for an object that is none; what it has too much is told apart, with what is allowed. */
+export const unlessUnknown = (message: string) => ({
+  error: (issue: { readonly code?: string }) => (issue.code === 'unrecognized_keys' ? undefined : message),
+});
+
+/** The fields that the object at this path may have. */
+function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
+  let inner = bare(schema);
+  for (const field of path) {
+    if (inner instanceof z.ZodRecord) inner = bare(inner.valueType);
+    else inner = inner instanceof z.ZodObject ? bare(inner.shape[String(field)]) : undefined;
+  }
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
+
+/** A schema without its default and without what is made of its result. */
+function bare(schema: unknown): unknown {
+  if (schema instanceof z.ZodPipe) return bare(schema.in);
+  const isWrapped =
+    schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;
+  return isWrapped ? bare(schema.unwrap()) : schema;
+}
+
+/** The value as a schema makes it; `undefined` if there are problems, which are reported with their places. */
+export function parse<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  path: string,
+  problems: OptionProblem[],
+): z.output<S> | undefined {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const place = at(path, issue.path.join('.'));
+    if (issue.code === 'unrecognized_keys')
+      reportUnknown(issue.keys, fieldsAt(schema, issue.path), place, problems);
+    else problems.push({ path: place, message: issue.message });
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { CachePage, InvalidatesPages } from 'nestjs-caching';
 import { readProduct, readQuery } from './product.input.js';
-import { type CategoryList, type Product, type ProductList, ProductsStore } from './products.store.js';
+import { type Addition, type ProductList, ProductsStore } from './products.store.js';
 
 /** A list that is slow to make, asked for in many ways, and changed now and then. */
 @Controller('products')
@@ -18,21 +18,23 @@ export class ProductsController {
     return this.store.list(readQuery(query));
   }
 
-  /** Another page that shows products. */
+  /** Another page, which most new products leave as it is. */
   @Get('categories')
-  @CachePage('15m', { tags: ['products'] })
-  categories(): Promise<CategoryList> {
+  @CachePage('15m', { tags: ['categories'] })
+  categories(): Promise<string[]> {
     return this.store.categories();
   }
 
   /**
    * A POST that succeeds invalidates the pages of its own path, every combination of parameters, before it is answered, and
-   * needs no decorator for that. Pages of other paths are reached by what they have in common: a tag. One that fails
+   * needs no decorator for that. What is elsewhere is reached by its tags: here the result tells which. A POST that fails
    * invalidates nothing.
    */
   @Post()
-  @InvalidatesPages({ tags: ['products'] })
-  add(@Body() body: unknown): Product {
+  @InvalidatesPages((_request, { isNewCategory }: Addition) => ({
+    tags: isNewCategory ? ['products', 'categories'] : ['products'],
+  }))
+  add(@Body() body: unknown): Addition {
     return this.store.add(readProduct(body));
   }
 }

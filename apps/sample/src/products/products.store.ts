@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../settings.js';
 
@@ -7,7 +7,11 @@ export interface Product {
   readonly name: string;
   readonly category: string;
   readonly price: number;
+  readonly sold: number;
 }
+
+/** What a product is made of. */
+export type NewProduct = Omit<Product, 'id'>;
 
 /** Which products, in which order. */
 export interface ProductQuery {
@@ -17,64 +21,61 @@ export interface ProductQuery {
   readonly page: number;
 }
 
-/** What a query finds. The sequence number shows how often the store was really asked. */
 export interface ProductList {
-  readonly sequence: number;
   readonly total: number;
   readonly products: readonly Product[];
 }
 
-/** How many products each category has. */
-export interface CategoryList {
-  readonly sequence: number;
-  readonly categories: Readonly<Record<string, number>>;
+/** What has come of adding a product. */
+export interface Addition {
+  readonly product: Product;
+  readonly isNewCategory: boolean;
 }
 
-const PAGE_SIZE = 3;
+const STOCK: readonly NewProduct[] = [
+  { name: 'Moka pot', category: 'Kitchen', price: 34, sold: 412 },
+  { name: 'Desk lamp', category: 'Office', price: 59, sold: 387 },
+  { name: 'Chef’s knife', category: 'Kitchen', price: 89, sold: 301 },
+  { name: 'Notebook', category: 'Office', price: 7, sold: 280 },
+  { name: 'Watering can', category: 'Garden', price: 22, sold: 145 },
+  { name: 'Secateurs', category: 'Garden', price: 31, sold: 97 },
+];
+const PAGE_SIZE = 4;
 
-/** Stands for a database: slow to ask, quick to write to, and gone with the process. */
+/** The products, as a slow database would have them: each question takes as long as the upstream of the other examples. */
 @Injectable()
 export class ProductsStore {
-  private sequence = 0;
-  private readonly products: Product[] = [
-    { id: 1, name: 'Assam', category: 'tea', price: 9 },
-    { id: 2, name: 'Sencha', category: 'tea', price: 12 },
-    { id: 3, name: 'Rooibos', category: 'tea', price: 7 },
-    { id: 4, name: 'Kettle', category: 'ware', price: 39 },
-    { id: 5, name: 'Cup', category: 'ware', price: 14 },
-  ];
+  private readonly products: Product[] = STOCK.map((product, index) => ({ id: index + 1, ...product }));
 
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
 
   async list({ category, sort, page }: ProductQuery): Promise<ProductList> {
-    const sequence = await this.ask();
+    await this.pause();
     const found = this.products.filter((product) => category === undefined || product.category === category);
     found.sort((one, other) =>
       sort === 'price' ? one.price - other.price : one.name.localeCompare(other.name, 'en'),
     );
     const from = (page - 1) * PAGE_SIZE;
-    return {
-      sequence,
-      total: found.length,
-      products: found.slice(from, from + PAGE_SIZE),
-    };
+    return { total: found.length, products: found.slice(from, from + PAGE_SIZE) };
   }
 
-  async categories(): Promise<CategoryList> {
-    const sequence = await this.ask();
-    const categories: Record<string, number> = {};
-    for (const { category } of this.products) categories[category] = (categories[category] ?? 0) + 1;
-    return { sequence, categories };
+  async categories(): Promise<string[]> {
+    await this.pause();
+    return this.names();
   }
 
-  add(product: Omit<Product, 'id'>): Product {
+  add(product: NewProduct): Addition {
+    const isNewCategory = !this.names().includes(product.category);
     const added = { id: this.products.length + 1, ...product };
     this.products.push(added);
-    return added;
+    return { product: added, isNewCategory };
   }
 
-  private async ask(): Promise<number> {
-    await wait(this.settings.upstreamDelay);
-    return (this.sequence += 1);
+  private names(): string[] {
+    return [...new Set(this.products.map(({ category }) => category))].sort();
+  }
+
+  private async pause(): Promise<void> {
+    await sleep(this.settings.upstreamDelay);
   }
 }

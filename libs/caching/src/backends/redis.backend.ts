@@ -107,11 +107,16 @@ export class RedisBackend implements CompleteBackend {
     return (await this.#run(COMPARE_AND_DELETE, key, [encode(expected)])) === 1;
   }
 
-  async getMany(keys: readonly string[]): Promise<(Payload | undefined)[]> {
-    const first = keys[0];
-    if (first === undefined) return [];
+  getMany(keys: readonly string[]): Promise<(Payload | undefined)[]> {
+    if (keys.length === 0) return Promise.resolve([]);
     const groups = this.#link.group(keys);
-    if (groups.length === 1) return this.#getGroup(keys);
+    return groups.length === 1 ? this.#getGroup(keys) : this.#getGroups(keys, groups);
+  }
+
+  async #getGroups(
+    keys: readonly string[],
+    groups: readonly (readonly string[])[],
+  ): Promise<(Payload | undefined)[]> {
     const found = new Map<string, Payload | undefined>();
     await Promise.all(
       groups.map(async (group) => {
@@ -169,9 +174,8 @@ export class RedisBackend implements CompleteBackend {
     return this.#link.close();
   }
 
-  async #getGroup(keys: readonly string[]): Promise<(Payload | undefined)[]> {
-    const stored = (await this.#link.send(keys[0]!, ['MGET', ...keys], AS_BYTES)) as (Buffer | null)[];
-    return stored.map((one) => (one === null ? undefined : decode(one)));
+  #getGroup(keys: readonly string[]): Promise<(Payload | undefined)[]> {
+    return this.#link.send(keys[0]!, ['MGET', ...keys], AS_BYTES).then(decodeAll);
   }
 
   #run(script: Script, key: string, args: readonly RedisArgument[]): Promise<unknown> {
@@ -203,6 +207,13 @@ function createLink({ url, client, cluster, sentinel, ...connection }: RedisBack
 
 function setCommand(key: string, payload: Payload, ttlMs: number | null): RedisArgument[] {
   return ttlMs === null ? ['SET', key, encode(payload)] : ['SET', key, encode(payload), 'PX', String(ttlMs)];
+}
+
+/** What MGET answers. */
+function decodeAll(reply: unknown): (Payload | undefined)[] {
+  return (reply as readonly (Buffer | null)[]).map((stored) =>
+    stored === null ? undefined : decode(stored),
+  );
 }
 
 /** A life as an argument of a script. */

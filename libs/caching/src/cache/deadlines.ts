@@ -4,37 +4,47 @@ import type { Clock } from '../clock.js';
 interface Waiting {
   readonly expiresAt: number;
   readonly expire: () => void;
-  isSettled: boolean;
 }
 
 /**
  * Bounds the time that calls may take. All calls of one length share one timer, since a timer for each costs a Redis
- * read an eighth of its speed: equal lengths end in the order in which they began, so a queue is enough.
+ * read an eighth of its speed: equal lengths end in the order in which they began, and that is the order of a set. What has
+ * settled leaves the set at once. Kept until its time was over, it cost the garbage collector as much as a whole read.
  */
 export class Deadlines {
-  private readonly queues = new Map<number, Waiting[]>();
+  private readonly queues = new Map<number, Set<Waiting>>();
   private readonly cancels = new Map<number, () => void>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** The promise's own outcome, or the rejection that `timeout` makes when it takes longer than `ms`. */
-  bound<T>(promise: PromiseLike<T>, ms: number, timeout: () => Error): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const waiting: Waiting = {
-        expiresAt: this.clock.monotonic() + ms,
-        expire: () => reject(timeout()),
-        isSettled: false,
-      };
-      this.enqueue(ms, waiting);
-      promise.then(
-        (value) => {
-          waiting.isSettled = true;
-          resolve(value);
-        },
-        (error: unknown) => {
-          waiting.isSettled = true;
+  /**
+   * What `onValue` and `onError` make of the promise's own outcome, or `onError` of what `timeout` makes when it takes longer
+   * than `ms`. They are called here to spare each read one more promise.
+   */
+  bound<T, R>(
+    promise: PromiseLike<T>,
+    ms: number,
+    timeout: () => Error,
+    onValue: (value: T) => R,
+    onError: (error: unknown) => R,
+  ): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const expiresAt = this.clock.monotonic() + ms;
+      const queue = this.queueOf(ms);
+      const settle = <O>(outcome: O, conclude: (outcome: O) => R): void => {
+        // Nothing comes of an answer after the deadline.
+        if (!queue.delete(waiting)) return;
+        try {
+          resolve(conclude(outcome));
+        } catch (error) {
           reject(error);
-        },
+        }
+      };
+      const waiting: Waiting = { expiresAt, expire: () => settle(timeout(), onError) };
+      queue.add(waiting);
+      promise.then(
+        (value) => settle(value, onValue),
+        (error: unknown) => settle(error, onError),
       );
     });
   }
@@ -42,35 +52,36 @@ export class Deadlines {
   /** Stops the timers that nobody waits for any more. */
   close(): void {
     for (const [ms, queue] of this.queues) {
-      if (queue.some(({ isSettled }) => !isSettled)) continue;
+      if (queue.size > 0) continue;
       this.cancels.get(ms)?.();
       this.forget(ms);
     }
   }
 
-  private enqueue(ms: number, waiting: Waiting): void {
+  /** Those who wait for so long, the first to expire at the head. A timer goes with it. */
+  private queueOf(ms: number): Set<Waiting> {
     const queue = this.queues.get(ms);
-    if (queue !== undefined) {
-      queue.push(waiting);
-      return;
-    }
-    const started = [waiting];
+    if (queue !== undefined) return queue;
+    const started = new Set<Waiting>();
     this.queues.set(ms, started);
     this.expireAfter(ms, ms, started);
+    return started;
   }
 
-  /** Expires what is due, forgets what has settled, and comes back for the next that still waits. */
-  private expire(ms: number, queue: Waiting[]): void {
+  /** Expires what is due, and comes back for the next that still waits. */
+  private expire(ms: number, queue: Set<Waiting>): void {
     const now = this.clock.monotonic();
-    const next = queue.findIndex((waiting) => !waiting.isSettled && waiting.expiresAt > now);
-    const due = queue.splice(0, next === -1 ? queue.length : next);
-    for (const waiting of due) if (!waiting.isSettled) waiting.expire();
-    const [first] = queue;
-    if (first === undefined) this.forget(ms);
-    else this.expireAfter(Math.max(1, first.expiresAt - now), ms, queue);
+    for (const { expiresAt, expire } of queue) {
+      if (expiresAt > now) {
+        this.expireAfter(Math.max(1, expiresAt - now), ms, queue);
+        return;
+      }
+      expire();
+    }
+    this.forget(ms);
   }
 
-  private expireAfter(delay: number, ms: number, queue: Waiting[]): void {
+  private expireAfter(delay: number, ms: number, queue: Set<Waiting>): void {
     this.cancels.set(
       ms,
       this.clock.after(delay, () => this.expire(ms, queue)),

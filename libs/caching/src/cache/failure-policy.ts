@@ -88,10 +88,13 @@ export class FailurePolicy {
   async close(close: () => Awaitable<void>, deadline: number): Promise<void> {
     this.isClosed = true;
     const closing = (async () => close())();
-    const timeout = () => new BackendTimeoutError(this.cache, 'close', deadline);
-    await this.deadlines.bound(closing, deadline, timeout).catch((error: unknown) => {
-      this.logger.warn(this.typed(error, 'close').message);
-    });
+    await this.deadlines.bound(
+      closing,
+      deadline,
+      () => new BackendTimeoutError(this.cache, 'close', deadline),
+      () => undefined,
+      (error) => this.logger.warn(this.typed(error, 'close').message),
+    );
     this.deadlines.close();
   }
 
@@ -114,12 +117,13 @@ export class FailurePolicy {
       return onFailure(this.failed(error, operation, isWrite));
     }
     if (!isPromise(answer)) return this.succeeded(answer, isWrite);
-    return this.deadlines
-      .bound(answer, deadline, () => new BackendTimeoutError(this.cache, operation, deadline))
-      .then(
-        (settled) => this.succeeded(settled, isWrite),
-        (error: unknown) => onFailure(this.failed(error, operation, isWrite)),
-      );
+    return this.deadlines.bound(
+      answer,
+      deadline,
+      () => new BackendTimeoutError(this.cache, operation, deadline),
+      (settled) => this.succeeded(settled, isWrite),
+      (error) => onFailure(this.failed(error, operation, isWrite)),
+    );
   }
 
   private succeeded<T>(answer: T, isWrite: boolean): T {

@@ -73,7 +73,9 @@ export function decodeFrame(payload: Uint8Array, fullKey: string): Frame | undef
 
 /** The frame under whatever key it names, or `undefined` for anything that is not one of ours. */
 export function parseFrame(payload: Uint8Array): Frame | undefined {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const bytes = Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC || bytes[1] !== VERSION) return undefined;
   const guardOffset = HEADER_BYTES + bytes.readUInt32BE(19);
   const bodyOffset = guardOffset + bytes.readUInt32BE(23);

@@ -77,8 +77,8 @@ export function allTags(all: readonly TargetTags[]): TargetTags {
 function pathsOf({ patterns }: MappedRoute, params: PathParams, name: string): readonly string[] {
   const known = [...new Set(patterns.flatMap(({ names }) => names))];
   const wrong = Object.entries(params).filter(([key, value]) => !known.includes(key) || !isParameter(value));
-  const paths = patterns.flatMap((pattern) => (pattern.isUnderstood ? (pattern.pathWith(params) ?? []) : []));
-  if (wrong.length === 0 && paths.length > 0) return paths;
+  const paths = wrong.length === 0 ? patterns.flatMap((pattern) => pattern.pathWith(params) ?? []) : [];
+  if (paths.length > 0) return paths;
   if (!patterns.some(({ isUnderstood }) => isUnderstood)) {
     throw new InvalidPageTargetError(
       `The path of ${name} is in a language of its platform's router, so none can be made of parameters. Leave out ` +

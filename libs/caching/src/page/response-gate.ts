@@ -10,6 +10,8 @@ export type BeforeSent = (status: number) => Promise<void> | undefined;
 interface HeldCall {
   readonly run: () => void;
   readonly isEnd: boolean;
+  /** The status that it says; by default the response's. */
+  readonly status?: number;
 }
 
 type Method = (this: ServerResponse, ...given: unknown[]) => unknown;
@@ -46,6 +48,18 @@ class ResponseGate {
       pass({ run: () => (answer = Reflect.apply(write, response, given)), isEnd: false });
       return answer as boolean;
     } as typeof response.write;
+    // Over HTTP/2 the head leaves at once; over HTTP/1 it waits for the body, and may still change.
+    if ('stream' in response) {
+      const writeHead = response.writeHead as Method;
+      response.writeHead = function (...given: unknown[]): ServerResponse {
+        pass({
+          run: () => Reflect.apply(writeHead, response, given),
+          isEnd: false,
+          status: given[0] as number,
+        });
+        return response;
+      } as typeof response.writeHead;
+    }
     response.flushHeaders = function (): void {
       pass({ run: () => flushHeaders.call(response), isEnd: false });
     };
@@ -61,7 +75,7 @@ class ResponseGate {
       return;
     }
     const isDecided = this.hasEnded || (this.hasHeadLeft && !call.isEnd);
-    const done = isDecided ? undefined : this.beforeSent(this.response.statusCode);
+    const done = isDecided ? undefined : this.beforeSent(call.status ?? this.response.statusCode);
     if (done === undefined) this.run(call);
     else this.hold(call, done);
   }
