@@ -13,6 +13,21 @@ describe('docs/pages.md', () => {
   let app: TestApp | undefined;
   afterEach(() => app?.close());
 
+  it.each([
+    [
+      'Options of `@CachePage',
+      'libs/caching/src/page/cache-page.options.ts',
+      ['PagePolicyOptions', 'NamedPagePolicy', 'CachePageOptions'],
+    ],
+    ['Options of `pages`', 'libs/caching/src/caching.options.ts', ['PagesOptions']],
+  ])('lists under "%s" the options of the code and no others', async (heading, file, interfaces) => {
+    const code = await read(file);
+    const options = interfaces.flatMap((name) => membersOf(code, name));
+    const [, section = ''] = (await read('docs/pages.md')).split(`## ${heading}`);
+    const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+    expect(rows.sort()).toEqual(options.sort());
+  });
+
   describe.each(PLATFORMS)('on %s', (platform) => {
     it('says of each request what becomes of it', async () => {
       const blocks = [...(await read('docs/pages.md')).matchAll(/```http of=(\S+)\n([^]*?)```/g)];
@@ -29,6 +44,12 @@ describe('docs/pages.md', () => {
     });
   });
 });
+
+/** The names of an interface's own members. */
+function membersOf(code: string, name: string): string[] {
+  const body = new RegExp(`export interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(code)?.[1] ?? '';
+  return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member = '']) => member);
+}
 
 /** An example's application: its controllers, with its module of caches or one without options. */
 async function metadataOf(code: string, db: object): Promise<nest.ModuleMetadata> {
