@@ -5,8 +5,7 @@ import type { KeptValue } from './values.js';
 
 /** What `get` would answer, and why. */
 export function getOf(sight: Sight<KeptValue>, now: number, isChangePending: boolean): Explanation['get'] {
-  if (sight.freshness === 'fresh')
-    return { answers: 'value', because: 'the entry is fresh' };
+  if (sight.freshness === 'fresh') return { answers: 'value', because: 'the entry is fresh' };
   return { answers: 'undefined', because: whyAbsent(sight, now, isChangePending) };
 }
 
