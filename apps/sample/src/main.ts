@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
+import { guide } from './guide.js';
 import { readSettings, type Settings } from './settings.js';
 
 async function create(settings: Settings): Promise<INestApplication> {
@@ -12,23 +13,6 @@ async function create(settings: Settings): Promise<INestApplication> {
   if (settings.platform === 'express') return NestFactory.create(AppModule.with(settings), options);
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   return NestFactory.create(AppModule.with(settings), new FastifyAdapter(), options);
-}
-
-function guide({ port, platform, cacheUrl, upstreamDelay }: Settings): string {
-  const base = `http://localhost:${port}`;
-  const backend = cacheUrl.slice(0, cacheUrl.indexOf(':'));
-  return `
-nestjs-caching sample on ${platform}, cache in ${backend}; the upstream takes ${upstreamDelay} ms
-
-  curl -w ' %{time_total}s\\n' ${base}/slow-api             slow every time
-  curl -w ' %{time_total}s\\n' ${base}/slow-api/page        @CachePage: slow once, then instant
-  curl -w ' %{time_total}s\\n' ${base}/slow-api/manual      CacheService get and set: slow once, then instant
-  curl -w ' %{time_total}s\\n' ${base}/slow-api/get-or-set  the same in one call
-  curl -X DELETE ${base}/slow-api/manual                    204; the next GET is slow again
-  curl -w ' %{time_total}s\\n' ${base}/slow-class/first     @CachePage on the class; /slow-class/second as well
-
-Ctrl-C stops it.
-`;
 }
 
 /** What is wrong, and what to change. */

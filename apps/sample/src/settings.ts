@@ -5,8 +5,12 @@ export interface Settings {
   /** Where the cache lives: the scheme chooses the backend. */
   readonly cacheUrl: string;
   readonly upstreamUrl: string | undefined;
-  /** Milliseconds that the built-in upstream takes. */
+  /** Milliseconds that the built-in slow API and the store of products take. */
   readonly upstreamDelay: number;
+  /** Milliseconds for which the weather stays fresh. */
+  readonly weatherTtl: number;
+  /** How many calls a minute the weather API allows. */
+  readonly weatherLimit: number;
 }
 
 export const SETTINGS = Symbol('settings');
@@ -23,6 +27,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     cacheUrl: CACHE_URL ?? REDIS_URL ?? 'memory:',
     upstreamUrl: UPSTREAM_URL,
     upstreamDelay: wholeNumber('UPSTREAM_DELAY', environment['UPSTREAM_DELAY'], 3000),
+    weatherTtl: wholeNumber('WEATHER_TTL', environment['WEATHER_TTL'], 5000),
+    weatherLimit: wholeNumber('WEATHER_LIMIT', environment['WEATHER_LIMIT'], 3),
   };
 }
 

@@ -40,7 +40,10 @@ export interface PagePolicyOptions<R = PageRequest> {
   readonly staleWhileRevalidate?: Duration;
   /** How long after its life a page is served if the handler fails (500, 502, 503, 504). Default: the cache's. */
   readonly staleIfError?: Duration;
-  /** How long browsers may keep a page: sent as `Cache-Control: max-age`, unless the handler sends one. Default: not sent. */
+  /**
+   * How long browsers may keep a page: sent as `Cache-Control: max-age`, unless the handler sends one; with `user` or
+   * `varyOn` it is `private`, since no cache on the way knows what the page depends on. Default: not sent.
+   */
   readonly clientTtl?: Duration;
   /** The statuses that are stored; 5xx never are. Default `[200]`; without a ttl also 203, 301, 308, 404, 410. */
   readonly statuses?: readonly number[];

@@ -3,7 +3,7 @@ import { escapeSegment } from '../cache/keys.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { KeyPart } from './cache-page.options.js';
 import type { Exchange } from './exchange.js';
-import { pageSegments } from './page-key.js';
+import { pageSegments, targetSegment } from './page-key.js';
 import { hasCredentials } from './page-policy.js';
 import type { PageRoute } from './page-route.js';
 import { pathTag, routeTag } from './page-tags.js';
@@ -40,6 +40,9 @@ export function pageCall(
   if (identity !== '') parts.push(`@user=${userDigest(identity)}`);
   if (varyOn !== undefined)
     parts.push(`@by=${escapeSegment(textOf(varyOn(exchange.request as never) as KeyPart))}`);
+  // Middleware that rewrites the URL may go by what is in no key, such as a header; and handlers see all of what it wrote.
+  const { url } = exchange.incoming;
+  if (url !== undefined && url !== exchange.target) parts.push(`@url=${targetSegment(url, query)}`);
   const target = query.reduce(exchange.target);
   const segments = pageSegments({ route: route.name, scheme, host, target, query, parts });
   return { exchange, route, target, segments, tags: tagsOf(route, target) };

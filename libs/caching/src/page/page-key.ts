@@ -17,12 +17,16 @@ export interface PageAddress {
 
 /** The segments of a page's key. Distinct addresses give distinct text, save for the order of query parameters. */
 export function pageSegments({ route, scheme, host, target, query, parts }: PageAddress): string {
-  const question = target.indexOf('?');
-  const path = question === -1 ? target : target.slice(0, question);
-  const search = question === -1 ? '' : `?${query.canonical(target.slice(question + 1))}`;
-  let segments = `${escapeRepeated(route)}:${escapeRepeated(scheme)}:${escapeRepeated(host)}:${escapeSegment(path + search)}`;
+  let segments = `${escapeRepeated(route)}:${escapeRepeated(scheme)}:${escapeRepeated(host)}:${targetSegment(target, query)}`;
   for (const part of parts) segments += `:${part}`;
   return segments;
+}
+
+/** The segment of a target, the same for permutations of its query. */
+export function targetSegment(target: string, query: QueryPolicy): string {
+  const question = target.indexOf('?');
+  if (question === -1) return escapeSegment(target);
+  return escapeSegment(`${target.slice(0, question)}?${query.canonical(target.slice(question + 1))}`);
 }
 
 /** What escaping made of routes, schemes and hosts: they repeat, and a host with a port is never as it should be. */

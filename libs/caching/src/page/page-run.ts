@@ -160,13 +160,14 @@ class RunTags {
 }
 
 /** Tells browsers how long they may keep a page, unless somebody else has; answers whether the word is ours. */
-function tellBrowsers(reply: Reply, { clientTtlMs, user }: PageRoute, isOurs: boolean): boolean {
+function tellBrowsers(reply: Reply, { clientTtlMs, user, varyOn }: PageRoute, isOurs: boolean): boolean {
   if (clientTtlMs === undefined || (!isOurs && reply.get('cache-control') !== undefined)) return false;
   if (reply.status >= 400) {
     if (isOurs) reply.remove('cache-control');
     return false;
   }
-  const isPersonal = user !== undefined;
+  // Nothing tells caches on the way what these pages depend on.
+  const isPersonal = user !== undefined || varyOn !== undefined;
   reply.set('cache-control', `${isPersonal ? 'private, ' : ''}max-age=${Math.floor(clientTtlMs / 1000)}`);
   return true;
 }
