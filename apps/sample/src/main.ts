@@ -3,6 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { readSettings, type Settings } from './settings.js';
+import { useViews } from './shop/views.js';
 
 async function create(settings: Settings): Promise<INestApplication> {
   const options = { logger: ['warn', 'error', 'fatal'] as ('warn' | 'error' | 'fatal')[] };
@@ -23,6 +24,9 @@ nestjs-caching sample on ${platform}, cache in ${backend}; the upstream takes ${
   curl -w ' %{time_total}s\\n' ${base}/slow-api/get-or-set  the same in one call
   curl -X DELETE ${base}/slow-api/manual                    204; the next GET is slow again
   curl -w ' %{time_total}s\\n' ${base}/slow-class/first     @CachePage on the class; /slow-class/second as well
+  ${base}/shop?user=Ada                                a page of cached fragments, for a browser
+  curl --json '{"name":"Teapot","category":"Kitchen","price":25,"sold":900}' ${base}/products
+                                                            renders what lists products anew
 
 Ctrl-C stops it.
 `;
@@ -30,6 +34,7 @@ Ctrl-C stops it.
 
 const settings = readSettings(process.env);
 const app = await create(settings);
+await useViews(app, settings.platform);
 app.enableShutdownHooks();
 await app.listen(settings.port, '0.0.0.0');
 process.stdout.write(guide(settings));
