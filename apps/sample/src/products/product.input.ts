@@ -1,5 +1,5 @@
 import { BadRequestException } from '@nestjs/common';
-import type { Product, ProductQuery } from './products.store.js';
+import type { NewProduct, ProductQuery } from './products.store.js';
 
 /** @throws BadRequestException, whose 400 is not stored */
 export function readQuery({ category, sort = 'name', page = '1' }: Record<string, unknown>): ProductQuery {
@@ -12,13 +12,17 @@ export function readQuery({ category, sort = 'name', page = '1' }: Record<string
 }
 
 /** @throws BadRequestException */
-export function readProduct(body: unknown): Omit<Product, 'id'> {
-  const { name, category, price } = (body ?? {}) as Partial<Record<keyof Product, unknown>>;
-  if (!isName(name) || !isName(category) || typeof price !== 'number' || !(price >= 0))
-    throw new BadRequestException('a product has a name, a category and a price');
-  return { name, category, price };
+export function readProduct(body: unknown): NewProduct {
+  const { name, category, price, sold = 0 } = (body ?? {}) as Partial<Record<keyof NewProduct, unknown>>;
+  if (isName(name) && isName(category) && isAmount(price) && isAmount(sold))
+    return { name, category, price, sold };
+  throw new BadRequestException('a product has a name, a category, a price and perhaps a number sold');
 }
 
 function isName(text: unknown): text is string {
   return typeof text === 'string' && text.length > 0 && text.length <= 100;
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }

@@ -7,7 +7,12 @@ export interface Product {
   readonly name: string;
   readonly category: string;
   readonly price: number;
+  /** How often it was sold. */
+  readonly sold: number;
 }
+
+/** What a product is made of. */
+export type NewProduct = Omit<Product, 'id'>;
 
 /** Which products, in which order. */
 export interface ProductQuery {
@@ -30,19 +35,22 @@ export interface CategoryList {
   readonly categories: Readonly<Record<string, number>>;
 }
 
+const STOCK: readonly NewProduct[] = [
+  { name: 'Moka pot', category: 'Kitchen', price: 34, sold: 412 },
+  { name: 'Desk lamp', category: 'Office', price: 59, sold: 387 },
+  { name: 'Chef’s knife', category: 'Kitchen', price: 89, sold: 301 },
+  { name: 'Notebook', category: 'Office', price: 7, sold: 280 },
+  { name: 'Watering can', category: 'Garden', price: 22, sold: 145 },
+  { name: 'Secateurs', category: 'Garden', price: 31, sold: 97 },
+];
 const PAGE_SIZE = 3;
+const POPULAR = 4;
 
 /** Stands for a database: slow to ask, quick to write to, and gone with the process. */
 @Injectable()
 export class ProductsStore {
   private sequence = 0;
-  private readonly products: Product[] = [
-    { id: 1, name: 'Assam', category: 'tea', price: 9 },
-    { id: 2, name: 'Sencha', category: 'tea', price: 12 },
-    { id: 3, name: 'Rooibos', category: 'tea', price: 7 },
-    { id: 4, name: 'Kettle', category: 'ware', price: 39 },
-    { id: 5, name: 'Cup', category: 'ware', price: 14 },
-  ];
+  private readonly products: Product[] = STOCK.map((product, index) => ({ id: index + 1, ...product }));
 
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
 
@@ -67,10 +75,18 @@ export class ProductsStore {
     return { sequence, categories };
   }
 
-  add(product: Omit<Product, 'id'>): Product {
+  /** The ones that sell best, the best first. */
+  async popular(): Promise<readonly Product[]> {
+    await this.ask();
+    return [...this.products].sort((one, other) => other.sold - one.sold).slice(0, POPULAR);
+  }
+
+  /** Adds a product; answers whether its category is a new one. */
+  add(product: NewProduct): { readonly product: Product; readonly isNewCategory: boolean } {
+    const isNewCategory = !this.products.some(({ category }) => category === product.category);
     const added = { id: this.products.length + 1, ...product };
     this.products.push(added);
-    return added;
+    return { product: added, isNewCategory };
   }
 
   private async ask(): Promise<number> {

@@ -21,6 +21,10 @@ export class FragmentStore {
     this.writes = new Writes(fragmentCodec, engine.entries, engine.policy, engine.loader);
   }
 
+  get name(): string {
+    return this.cache.service.name;
+  }
+
   get loader(): Loader {
     return this.cache.engine.loader;
   }
