@@ -97,7 +97,7 @@ export class PageApp {
       this.platform,
       {
         imports: [CachingModule.forRoot(caching)],
-        controllers: [controllers].flat() as Type[],
+        controllers: [controllers].flat<(Type | readonly Type[])[]>(),
         providers: [...providers],
       },
       async (made) => {
