@@ -12,6 +12,8 @@ export interface Exchange {
   /** Node's own request, beneath what the platform made of it. */
   readonly incoming: IncomingMessage;
   readonly method: string;
+  /** The method that came, if middleware has changed it and says so. */
+  readonly originalMethod?: unknown;
   readonly headers: IncomingHttpHeaders;
   readonly scheme: string;
   readonly host: string;

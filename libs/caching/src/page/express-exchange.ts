@@ -26,6 +26,10 @@ export class ExpressExchange implements Exchange {
     return this.request.method ?? '';
   }
 
+  get originalMethod(): unknown {
+    return this.request.originalMethod;
+  }
+
   get headers(): IncomingMessage['headers'] {
     return this.request.headers;
   }

@@ -13,6 +13,8 @@ import { parseHttpDate } from './http-date.js';
 /** The part of a request that decides whether the cache has a say in it. */
 export interface RequestHead {
   readonly method: string;
+  /** What came, where `method-override` or the like has put another method in its place. */
+  readonly originalMethod?: unknown;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -47,8 +49,9 @@ export type Bypass = 'method' | 'bypass';
  * Why the cache has no say in this request: it is not a GET or HEAD, has a body, or asks for a part or for what only the
  * handler can compare (RFC 9111 §4.3.2). Whose request it is, is another question: {@link hasCredentials}.
  */
-export function bypassReason({ method, headers }: RequestHead): Bypass | undefined {
+export function bypassReason({ method, originalMethod, headers }: RequestHead): Bypass | undefined {
   if (method !== 'GET' && method !== 'HEAD') return 'method';
+  if (originalMethod !== undefined && originalMethod !== method) return 'method';
   const hasBody =
     headers['transfer-encoding'] !== undefined ||
     (headers['content-length'] !== undefined && headers['content-length'] !== '0');
