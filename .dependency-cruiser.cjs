@@ -136,6 +136,20 @@ module.exports = {
       to: { path: packageNamed('(@nestjs/)?cache-manager') },
     },
     {
+      name: 'template-engines-are-brought-along',
+      comment: 'An application gives its own instance of an engine to `withFragments`.',
+      severity: 'error',
+      from: { path: SRC },
+      to: { path: packageNamed('(handlebars|hbs|pug|nunjucks|liquidjs|ejs|eta)') },
+    },
+    {
+      name: 'nothing-needs-template-engines',
+      comment: 'Each is an entry point of its own.',
+      severity: 'error',
+      from: { path: SRC, pathNot: `${SRC}/fragment/engines/` },
+      to: { path: `${SRC}/fragment/engines/` },
+    },
+    {
       name: 'module-is-the-top',
       severity: 'error',
       from: { path: SRC, pathNot: `${SRC}/index\\.ts$` },

@@ -26,6 +26,7 @@ export default {
     '^nestjs-caching$': '<rootDir>/libs/caching/src/index.ts',
     '^nestjs-caching/compat$': '<rootDir>/libs/caching/src/compat/index.ts',
     '^nestjs-caching/database$': '<rootDir>/libs/caching/src/database.ts',
+    '^nestjs-caching/fragments/(.*)$': '<rootDir>/libs/caching/src/fragment/engines/$1.ts',
     '^nestjs-caching/testing$': '<rootDir>/libs/caching/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

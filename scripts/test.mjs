@@ -6,17 +6,17 @@ import { join } from 'node:path';
 
 import { foreground } from './foreground.mjs';
 import { installIfStale } from './install-if-stale.mjs';
-import { provideServices, SERVICE_NAMES, skippedServices } from './services/index.mjs';
+import { provideServices, SERVICE_NAMES, skippedServices, TOOL_NAMES } from './services/index.mjs';
 import { main, ROOT, step } from './step.mjs';
 
 const args = process.argv.slice(2);
 
 await main(async () => {
   await installIfStale('full');
-  // A run of some specs looks for the servers only when a spec asks for one.
+  // A run of some specs looks for the servers and tools only when a spec asks for one.
   if (args.every((arg) => arg.startsWith('-'))) {
     const skipped = skippedServices();
-    const needed = SERVICE_NAMES.filter((name) => !skipped.includes(name));
+    const needed = [...SERVICE_NAMES, ...TOOL_NAMES].filter((name) => !skipped.includes(name));
     if (needed.length > 0) await step(`Looking for ${needed.join(', ')}`, () => provideServices(needed));
   }
   process.exitCode = await runJest();

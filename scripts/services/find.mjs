@@ -4,23 +4,27 @@ import { delimiter, join } from 'node:path';
 import { PlainError } from '../plain-error.mjs';
 import * as apt from './apt.mjs';
 import * as compose from './compose.mjs';
-import { RECIPES } from './recipes.mjs';
+import { RECIPES, TOOLS } from './recipes.mjs';
 
 export const SERVICE_NAMES = Object.keys(RECIPES);
+export const TOOL_NAMES = Object.keys(TOOLS);
+const WANTED = { ...RECIPES, ...TOOLS };
 
-/** The services that SKIP_SERVICES names. A name that is not known is an error. */
+/** The services and tools that SKIP_SERVICES names. A name that is not known is an error. */
 export function skippedServices(env = process.env) {
   const names = (env.SKIP_SERVICES ?? '').split(/[\s,]+/).filter((name) => name !== '');
-  const unknown = names.filter((name) => !SERVICE_NAMES.includes(name));
+  const unknown = names.filter((name) => !(name in WANTED));
   if (unknown.length > 0) {
-    throw new PlainError(`SKIP_SERVICES names ${unknown.join(', ')}; it knows: ${SERVICE_NAMES.join(', ')}.`);
+    throw new PlainError(
+      `SKIP_SERVICES names ${unknown.join(', ')}; it knows: ${Object.keys(WANTED).join(', ')}.`,
+    );
   }
   return names;
 }
 
 /**
- * Where a service can be had, in this order: a URL in the environment, a program on the PATH or in Debian's
- * folders, apt-get, docker compose. `own`: never the URL.
+ * Where a service or a tool can be had, in this order: a URL or path in the environment, a program on the PATH or in
+ * Debian's folders, apt-get, docker compose. `own`: never the URL.
  *
  * @returns `{ kind: 'url', url, how }`, `{ kind: 'program', programs, how }` or `{ kind: 'compose', how }`
  */
@@ -28,7 +32,7 @@ export async function findService(
   name,
   { own = false, env = process.env, folders = searchFolders(env), sources = { apt, compose } } = {},
 ) {
-  const { variable, packages } = RECIPES[name];
+  const { variable, packages, image } = WANTED[name];
   if (!own && env[variable] !== undefined && env[variable] !== '') {
     return { kind: 'url', url: env[variable], how: `at ${variable}` };
   }
@@ -42,25 +46,26 @@ export async function findService(
         await sources.apt.install(list);
         const installed = findPrograms(name, folders, env);
         if (installed !== undefined) return { ...installed, how: `${list.join(', ')} by apt-get` };
-        failures.push(`apt-get installed ${list.join(', ')}, which brought no ${RECIPES[name].programs[0]}`);
+        failures.push(`apt-get installed ${list.join(', ')}, which brought no ${WANTED[name].programs[0]}`);
       } catch (error) {
         failures.push(error.message);
       }
     }
   }
-  if (await sources.compose.isAvailable()) return { kind: 'compose', how: 'docker compose' };
+  if (image !== undefined && (await sources.compose.isAvailable()))
+    return { kind: 'compose', how: 'docker compose' };
   throw new PlainError(unavailable(name, failures));
 }
 
-/** Has all these services at hand, so that no test waits for an installation. */
+/** Has all these services and tools at hand, so that no test waits for an installation. */
 export async function provideServices(names) {
   for (const name of names) await findService(name);
 }
 
 function findPrograms(name, { path, system }, env) {
-  const [server] = RECIPES[name].programs;
+  const [server] = WANTED[name].programs;
   for (const folder of [...path, ...system()]) {
-    const programs = programsIn(folder, RECIPES[name].programs, path);
+    const programs = programsIn(folder, WANTED[name].programs, path);
     if (programs === undefined) continue;
     const isOnPath = (env.PATH ?? '').split(delimiter).includes(folder);
     return { kind: 'program', programs, how: isOnPath ? `${server} on the PATH` : programs[server] };
@@ -106,13 +111,15 @@ function debianPostgres(base = '/usr/lib/postgresql') {
 }
 
 function unavailable(name, failures) {
-  const { variable, programs, packages } = RECIPES[name];
+  const { variable, programs, packages, image } = WANTED[name];
   return [
     `The tests need ${name}, and there is none. Any one of these will do:`,
-    `  - ${variable}=<url of a server for tests>`,
+    image === undefined
+      ? `  - ${variable}=<path of the program>`
+      : `  - ${variable}=<url of a server for tests>`,
     `  - ${programs.join(' and ')} on the PATH (Debian, Ubuntu: apt-get install ${packages[0].join(' ')})`,
     '  - root on Debian or Ubuntu: the tests install it with apt-get',
-    '  - Docker with `docker compose`',
+    ...(image === undefined ? [] : ['  - Docker with `docker compose`']),
     `  - SKIP_SERVICES=${name}, to leave its tests out`,
     ...failures.map((failure) => `Tried: ${failure}`),
   ].join('\n');

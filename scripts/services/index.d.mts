@@ -1,4 +1,6 @@
 export type ServiceName = 'redis' | 'memcached' | 'postgres' | 'mariadb';
+/** A program that tests start themselves. */
+export type ToolName = 'chromium';
 
 /** A server that the tests may use up. */
 export interface Service {
@@ -43,9 +45,12 @@ export interface SearchOptions {
 }
 
 export const SERVICE_NAMES: readonly ServiceName[];
-export function skippedServices(env?: Readonly<Record<string, string | undefined>>): ServiceName[];
-export function findService(name: ServiceName, options?: SearchOptions): Promise<ServicePlace>;
-export function provideServices(names: readonly ServiceName[]): Promise<void>;
+export const TOOL_NAMES: readonly ToolName[];
+export function skippedServices(
+  env?: Readonly<Record<string, string | undefined>>,
+): (ServiceName | ToolName)[];
+export function findService(name: ServiceName | ToolName, options?: SearchOptions): Promise<ServicePlace>;
+export function provideServices(names: readonly (ServiceName | ToolName)[]): Promise<void>;
 export interface ServiceOptions {
   /** Further arguments for the server. Implies `own`. */
   readonly args?: readonly string[];

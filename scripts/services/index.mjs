@@ -12,7 +12,7 @@ import { Guard } from './guard.mjs';
 import { give, RECIPES } from './recipes.mjs';
 import { ServerProcess } from './server-process.mjs';
 
-export { findService, provideServices, SERVICE_NAMES, skippedServices } from './find.mjs';
+export { findService, provideServices, SERVICE_NAMES, skippedServices, TOOL_NAMES } from './find.mjs';
 
 /** How long a server may take until it answers, in milliseconds. */
 const START_LIMIT = 60_000;

@@ -131,6 +131,11 @@ export const RECIPES = {
   },
 };
 
+/** Programs that tests start themselves: as the servers, without what runs them. The variable holds a path. */
+export const TOOLS = {
+  chromium: { variable: 'CHROMIUM', programs: ['chromium'], packages: [['chromium']] },
+};
+
 const SMALL_INNODB = ['--innodb-buffer-pool-size=16M', '--innodb-log-file-size=8M'];
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/nestjs-caching');
 

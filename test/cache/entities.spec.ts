@@ -173,7 +173,7 @@ function describeEntities(name: string, location: () => CacheOptions): void {
     });
 
     it('of converted classes come back as instances, on a miss and on a hit, each reader with its own', async () => {
-      const cache = await start({ converters: [MONEY, PRICE, ACCOUNT] as never });
+      const cache = await start({ converters: [MONEY, PRICE, ACCOUNT] });
       const make = () => ({
         price: new Price(new Money(5n, 'EUR'), ['net']),
         accounts: new Set([new Account()]),
@@ -196,7 +196,7 @@ function describeEntities(name: string, location: () => CacheOptions): void {
     });
 
     it('keep one instance one instance, refuse subclasses of what is converted, and name the path inside', async () => {
-      const cache = await start({ converters: [MONEY, PRICE] as never });
+      const cache = await start({ converters: [MONEY, PRICE] });
       const money = new Money(5n, 'EUR');
       await cache.set('k', [money, money, { money }]);
       const [one, two, three] = (await cache.get<[Money, Money, { money: Money }]>('k')) ?? [];

@@ -1,9 +1,12 @@
+import 'reflect-metadata';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import {
   type CacheOptions,
-  type CacheService,
+  CacheService,
+  CachingModule,
   LockTimeoutError,
   UnsupportedOperationError,
   withRequestMemo,
@@ -13,6 +16,7 @@ import { escapeKey, unescapeKey } from '../../libs/caching/src/cache/keys.js';
 import { matcherOf } from '../../libs/caching/src/cache/pattern.js';
 import { openCache } from '../support/caches.js';
 import { describeService } from '../support/services.js';
+import { PLATFORMS, startApp } from '../support/test-app.js';
 
 async function listed(cache: CacheService, pattern?: string, version?: number): Promise<string[]> {
   const keys: string[] = [];
@@ -224,20 +228,30 @@ describe('patterns and keys', () => {
 
 describeService('redis', (service) => {
   describe('a cache with memos', () => {
-    it('asks once for a key that is read twice in a request, and again after the request has changed something', async () => {
-      const cache = await openCache({ url: service().url, keyPrefix: randomUUID(), requestMemo: true });
-      const other = await openCache({ url: service().url, keyPrefix: 'x' });
-      await cache.set('k', 1);
-      const reads = jest.spyOn(
+    /** How often the backend is asked for entries. */
+    const readsOf = (cache: CacheService) =>
+      jest.spyOn(
         (cache as unknown as { engine: { entries: { backend: { getMany: () => unknown } } } }).engine.entries
           .backend,
         'getMany',
       );
+
+    it('asks once for a key that is read twice in a request, and again after the request has changed something', async () => {
+      const cache = await openCache({ url: service().url, keyPrefix: randomUUID(), requestMemo: true });
+      await cache.set('k', 1);
+      const reads = readsOf(cache);
       await withRequestMemo(async () => {
         expect(await cache.get('k')).toBe(1);
         expect(await cache.get('k')).toBe(1);
         expect(await cache.has('k')).toBe(true);
+        expect(await cache.getOrSet('k', () => 2)).toBe(1);
+        expect(await cache.getMany(['k'])).toEqual(new Map([['k', 1]]));
         expect(reads).toHaveBeenCalledTimes(1);
+        expect(await cache.getMany(['l', 'k'])).toEqual(new Map([['k', 1]]));
+        expect(reads).toHaveBeenCalledTimes(2);
+        expect(reads.mock.lastCall).toEqual([expect.not.arrayContaining([expect.stringMatching(/:v:k$/)])]);
+        expect(await cache.get('l')).toBeUndefined();
+        expect(reads).toHaveBeenCalledTimes(2);
         await cache.set('k', 2);
         expect(await cache.get('k')).toBe(2);
       });
@@ -246,7 +260,43 @@ describeService('redis', (service) => {
       await cache.get('k');
       expect(reads).toHaveBeenCalledTimes(2);
       await cache.close();
-      await other.close();
+    });
+
+    it('does not go by what it knew before its own loads', async () => {
+      const cache = await openCache({ url: service().url, keyPrefix: randomUUID(), requestMemo: true });
+      await withRequestMemo(async () => {
+        expect(await cache.get('k')).toBeUndefined();
+        expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded');
+        expect(await cache.get('k')).toBe('loaded');
+        expect(await cache.get('l')).toBeUndefined();
+        await cache.getOrSetMany(['l'], () => new Map([['l', 'too']]));
+        expect(await cache.get('l')).toBe('too');
+      });
+      await cache.close();
+    });
+
+    it.each(PLATFORMS)('remembers for each HTTP request by itself, on %s', async (platform) => {
+      @Controller()
+      class Twice {
+        constructor(private readonly cache: CacheService) {}
+        @Get() async read(): Promise<unknown[]> {
+          return [await this.cache.get('k'), await this.cache.get('k')];
+        }
+      }
+      const options = { url: service().url, keyPrefix: randomUUID(), requestMemo: true };
+      const app = await startApp(platform, {
+        imports: [CachingModule.forRoot(options)],
+        controllers: [Twice],
+      });
+      const cache = app.app.get(CacheService);
+      await cache.set('k', 1);
+      const reads = readsOf(cache);
+      expect((await app.fetch('/')).text).toBe('[1,1]');
+      expect(reads).toHaveBeenCalledTimes(1);
+      await cache.set('k', 2);
+      expect((await app.fetch('/')).text).toBe('[2,2]');
+      expect(reads).toHaveBeenCalledTimes(2);
+      await app.close();
     });
 
     it('goes by what it last knew of tags for as long as tagMemo says', async () => {

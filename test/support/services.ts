@@ -7,6 +7,7 @@ import {
   type ServiceName,
   type ServiceOptions,
   skippedServices,
+  type ToolName,
   startService as start,
 } from '../../scripts/services/index.mjs';
 
@@ -60,7 +61,8 @@ export function describeWith(name: ServiceName): typeof describe | typeof descri
   return isLeftOut(name) ? describe.skip : describe;
 }
 
-function isLeftOut(name: ServiceName): boolean {
+/** Whether SKIP_SERVICES names a service or a tool, in print. */
+export function isLeftOut(name: ServiceName | ToolName): boolean {
   if (!skippedServices().includes(name)) return false;
   process.stderr.write(`SKIP_SERVICES: the tests against ${name} are left out\n`);
   report({ name, isSkipped: true });
@@ -85,7 +87,7 @@ function notStarted(name: ServiceName): () => never {
 }
 
 /** For scripts/service-reporter.mjs, which prints what the tests really ran against. */
-function report(line: object): void {
+export function report(line: object): void {
   const file = process.env.TEST_SERVICE_LOG;
   if (file === undefined) return;
   appendFileSync(file, `${JSON.stringify({ ...line, testPath: expect.getState().testPath })}\n`);

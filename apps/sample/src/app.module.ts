@@ -5,6 +5,7 @@ import { MeController } from './me/me.controller.js';
 import { ProductsController } from './products/products.controller.js';
 import { ProductsStore } from './products/products.store.js';
 import { SETTINGS, type Settings } from './settings.js';
+import { ShopController } from './shop/shop.controller.js';
 import { SlowApiController } from './slow-api.controller.js';
 import { SlowClassController } from './slow-class.controller.js';
 import { TickerController } from './ticker/ticker.controller.js';
@@ -35,6 +36,7 @@ export class AppModule {
         SlowApiController,
         SlowClassController,
         ProductsController,
+        ShopController,
         MeController,
         WeatherController,
         TickerController,

@@ -24,10 +24,13 @@ Slow once, then instant
   ${timed} ${base}/slow-class/first     @CachePage on the class; /slow-class/second as well
 
 A list with filters, and what changes it
-  ${timed} '${base}/products?category=Office&sort=price&page=1'
+  ${timed} '${base}/products?category=Kitchen&sort=price&page=1'
       each combination is a page; their order and utm_source=mail make no other one
-  curl ${base}/products -H 'content-type: application/json' -d '{"name":"Stapler","category":"Office","price":9}'
-      a success invalidates every page of /products, and in a new category also /products/categories; a 400 does not
+  curl ${base}/products -H 'content-type: application/json' -d '{"name":"Teapot","category":"Kitchen","price":25,"sold":900}'
+      a success invalidates every page of /products, and by a tag /products/categories; a 400 does not
+
+A page that cannot be cached, of parts that can
+  ${base}/shop?user=Ada           in a browser: the POST above renders what lists products anew
 
 A page for each user
   ${timed} ${base}/me -H 'authorization: Bearer alice-token'

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { guide } from './guide.js';
 import { readSettings, type Settings } from './settings.js';
+import { useViews } from './shop/views.js';
 
 async function create(settings: Settings): Promise<INestApplication> {
   const options = {
@@ -25,6 +26,7 @@ function remedyOf(error: unknown): string {
 try {
   const settings = readSettings(process.env);
   const app = await create(settings);
+  await useViews(app, settings.platform);
   app.enableShutdownHooks();
   await app.listen(settings.port, '0.0.0.0');
   process.stdout.write(guide(settings));

@@ -13,7 +13,7 @@ export function readQuery({ category, sort = 'name', page = '1' }: Record<string
 
 /** @throws BadRequestException */
 export function readProduct(body: unknown): NewProduct {
-  const { name, category, price, sold = 0 } = (body ?? {}) as Record<string, unknown>;
+  const { name, category, price, sold = 0 } = (body ?? {}) as Partial<Record<keyof NewProduct, unknown>>;
   if (isName(name) && isName(category) && isAmount(price) && isAmount(sold))
     return { name, category, price, sold };
   throw new BadRequestException('a product has a name, a category, a price and perhaps a number sold');

@@ -1,12 +1,15 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
-import { CachePage, InvalidatesPages } from 'nestjs-caching';
+import { CachePage, FragmentCache, InvalidatesPages } from 'nestjs-caching';
 import { readProduct, readQuery } from './product.input.js';
-import { type Addition, type ProductList, ProductsStore } from './products.store.js';
+import { type CategoryList, type Product, type ProductList, ProductsStore } from './products.store.js';
 
 /** A list that is slow to make, asked for in many ways, and changed now and then. */
 @Controller('products')
 export class ProductsController {
-  constructor(private readonly store: ProductsStore) {}
+  constructor(
+    private readonly store: ProductsStore,
+    private readonly fragments: FragmentCache,
+  ) {}
 
   /**
    * Each combination of these three parameters is a page of its own, in whatever order they come. Any other parameter, such
@@ -18,23 +21,23 @@ export class ProductsController {
     return this.store.list(readQuery(query));
   }
 
-  /** Another page, which most new products leave as it is. */
+  /** Another page that shows products. */
   @Get('categories')
-  @CachePage('15m', { tags: ['categories'] })
-  categories(): Promise<string[]> {
+  @CachePage('15m', { tags: ['products'] })
+  categories(): Promise<CategoryList> {
     return this.store.categories();
   }
 
   /**
    * A POST that succeeds invalidates the pages of its own path, every combination of parameters, before it is answered, and
-   * needs no decorator for that. What is elsewhere is reached by its tags: here the result tells which. A POST that fails
-   * invalidates nothing.
+   * needs no decorator for that. Pages of other paths, and the fragments of the shop, are reached by what they have in common:
+   * a tag. One that fails invalidates nothing.
    */
   @Post()
-  @InvalidatesPages((_request, { isNewCategory }: Addition) => ({
-    tags: isNewCategory ? ['products', 'categories'] : ['products'],
-  }))
-  add(@Body() body: unknown): Addition {
-    return this.store.add(readProduct(body));
+  @InvalidatesPages({ tags: ['products'] })
+  async add(@Body() body: unknown): Promise<Product> {
+    const { product, isNewCategory } = this.store.add(readProduct(body));
+    if (isNewCategory) await this.fragments.invalidateTags(['categories']);
+    return product;
   }
 }

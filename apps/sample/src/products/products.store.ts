@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../settings.js';
 
@@ -7,6 +7,7 @@ export interface Product {
   readonly name: string;
   readonly category: string;
   readonly price: number;
+  /** How often it was sold. */
   readonly sold: number;
 }
 
@@ -21,15 +22,17 @@ export interface ProductQuery {
   readonly page: number;
 }
 
+/** What a query finds. The sequence number shows how often the store was really asked. */
 export interface ProductList {
+  readonly sequence: number;
   readonly total: number;
   readonly products: readonly Product[];
 }
 
-/** What has come of adding a product. */
-export interface Addition {
-  readonly product: Product;
-  readonly isNewCategory: boolean;
+/** How many products each category has. */
+export interface CategoryList {
+  readonly sequence: number;
+  readonly categories: Readonly<Record<string, number>>;
 }
 
 const STOCK: readonly NewProduct[] = [
@@ -40,42 +43,54 @@ const STOCK: readonly NewProduct[] = [
   { name: 'Watering can', category: 'Garden', price: 22, sold: 145 },
   { name: 'Secateurs', category: 'Garden', price: 31, sold: 97 },
 ];
-const PAGE_SIZE = 4;
+const PAGE_SIZE = 3;
+const POPULAR = 4;
 
-/** The products, as a slow database would have them: each question takes as long as the upstream of the other examples. */
+/** Stands for a database: slow to ask, quick to write to, and gone with the process. */
 @Injectable()
 export class ProductsStore {
+  private sequence = 0;
   private readonly products: Product[] = STOCK.map((product, index) => ({ id: index + 1, ...product }));
 
   constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
 
   async list({ category, sort, page }: ProductQuery): Promise<ProductList> {
-    await this.pause();
+    const sequence = await this.ask();
     const found = this.products.filter((product) => category === undefined || product.category === category);
     found.sort((one, other) =>
       sort === 'price' ? one.price - other.price : one.name.localeCompare(other.name, 'en'),
     );
     const from = (page - 1) * PAGE_SIZE;
-    return { total: found.length, products: found.slice(from, from + PAGE_SIZE) };
+    return {
+      sequence,
+      total: found.length,
+      products: found.slice(from, from + PAGE_SIZE),
+    };
   }
 
-  async categories(): Promise<string[]> {
-    await this.pause();
-    return this.names();
+  async categories(): Promise<CategoryList> {
+    const sequence = await this.ask();
+    const categories: Record<string, number> = {};
+    for (const { category } of this.products) categories[category] = (categories[category] ?? 0) + 1;
+    return { sequence, categories };
   }
 
-  add(product: NewProduct): Addition {
-    const isNewCategory = !this.names().includes(product.category);
+  /** The ones that sell best, the best first. */
+  async popular(): Promise<readonly Product[]> {
+    await this.ask();
+    return [...this.products].sort((one, other) => other.sold - one.sold).slice(0, POPULAR);
+  }
+
+  /** Adds a product; answers whether its category is a new one. */
+  add(product: NewProduct): { readonly product: Product; readonly isNewCategory: boolean } {
+    const isNewCategory = !this.products.some(({ category }) => category === product.category);
     const added = { id: this.products.length + 1, ...product };
     this.products.push(added);
     return { product: added, isNewCategory };
   }
 
-  private names(): string[] {
-    return [...new Set(this.products.map(({ category }) => category))].sort();
-  }
-
-  private async pause(): Promise<void> {
-    await sleep(this.settings.upstreamDelay);
+  private async ask(): Promise<number> {
+    await wait(this.settings.upstreamDelay);
+    return (this.sequence += 1);
   }
 }

@@ -19,7 +19,7 @@ import {
 } from './cache-service.options.js';
 import type { CacheStatistics } from './counters.js';
 import type { Engine } from './engine.js';
-import type { Awaitable, Found } from './entries.js';
+import type { Found } from './entries.js';
 import { explainKey } from './explain.js';
 import type { Explanation } from './explanation.js';
 import { isPromise } from './failure-policy.js';
@@ -27,10 +27,10 @@ import { assertKey, assertVersion, escapeKey, unescapeKey } from './keys.js';
 import { Listing } from './listing.js';
 import { type Lock, Locks } from './locks.js';
 import { PresentEntries } from './present-entries.js';
-import { RequestMemo } from './request-memo.js';
 import { noteRead } from './tag-scope.js';
 import { checkedTags } from './tags.js';
 import { ValueLoads } from './value-loads.js';
+import { ValueReads } from './value-reads.js';
 import { keptIn, type KeptValue, valueOf } from './values.js';
 import { Writes } from './writes.js';
 
@@ -52,7 +52,7 @@ export class CacheService {
   private readonly loads: ValueLoads;
   private readonly writes: Writes<KeptValue>;
   private readonly present: PresentEntries<KeptValue>;
-  private readonly memo: RequestMemo | undefined;
+  private readonly reads: ValueReads;
   private readonly locks: Locks;
   private readonly listing: Listing<KeptValue>;
   private isClosed = false;
@@ -64,12 +64,12 @@ export class CacheService {
   ) {
     const { name, entries, policy, loader } = engine;
     this.name = name;
-    this.loads = new ValueLoads(engine, options);
-    this.memo = options.requestMemo ? new RequestMemo() : undefined;
-    this.writes = new Writes(this.loads.codec, entries, policy, loader, () => this.memo?.forget());
-    this.present = new PresentEntries(this.loads.codec, entries, policy);
+    this.reads = new ValueReads(entries, options);
+    this.loads = new ValueLoads(engine, options, this.reads);
+    this.writes = new Writes(this.reads.codec, entries, policy, loader, () => this.reads.forget());
+    this.present = new PresentEntries(this.reads.codec, entries, policy);
     this.locks = new Locks(engine);
-    this.listing = new Listing(this.loads.codec, engine);
+    this.listing = new Listing(this.reads.codec, engine);
   }
 
   /** What this cache has counted since it was opened, in this process. */
@@ -80,7 +80,7 @@ export class CacheService {
   /** The value, or `default`, or `undefined`. (Django: `get`) */
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
-      const found = this.find(this.segments(key), this.version(options));
+      const found = this.reads.one(this.segments(key), this.version(options));
       if (isPromise(found)) return Promise.resolve(found.then((later) => this.answer<T>(later, options)));
       return Promise.resolve(this.answer<T>(found, options));
     } catch (error) {
@@ -117,9 +117,8 @@ export class CacheService {
       const segments = this.segments(key);
       const given = asOptions(options);
       const version = this.version(given);
-      const { entries } = this.engine;
-      if (entries.answersAtOnce && typeof factory === 'function') {
-        const found = entries.read(this.loads.codec, segments, version);
+      if (this.reads.answerAtOnce && typeof factory === 'function') {
+        const found = this.reads.one(segments, version);
         if (found !== undefined && !isPromise(found))
           return Promise.resolve(this.answer<T>(found, given) as T);
       }
@@ -144,7 +143,7 @@ export class CacheService {
 
   /** Whether the key is present. (Django: `has_key`) */
   async has(key: string, options?: VersionOptions): Promise<boolean> {
-    return (await this.find(this.segments(key), this.version(options))) !== undefined;
+    return (await this.reads.one(this.segments(key), this.version(options))) !== undefined;
   }
 
   /** Removes; answers whether the key was present. (Django: `delete`) */
@@ -156,7 +155,7 @@ export class CacheService {
   async touch(key: string, ttl: Ttl = this.options.ttlMs, options?: VersionOptions): Promise<boolean> {
     const ttlMs = ttlToMs(ttl);
     if (ttlMs !== null && ttlMs <= 0) return this.delete(key, options);
-    this.memo?.forget();
+    this.reads.forget();
     return this.present.touch(this.segments(key), this.version(options), ttlMs);
   }
 
@@ -173,8 +172,10 @@ export class CacheService {
   /** The present ones, under the caller's keys, in one round trip. (Django: `get_many`) */
   async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
     const asked = [...new Set(keys)];
-    const segments = asked.map((key) => this.segments(key));
-    const found = await this.engine.entries.readMany(this.loads.codec, segments, this.version(options));
+    const found = await this.reads.many(
+      asked.map((key) => this.segments(key)),
+      this.version(options),
+    );
     const values = new Map<string, T>();
     found.forEach((entry, index) => {
       const value = this.answer<T>(entry, options);
@@ -191,16 +192,19 @@ export class CacheService {
     const life = this.loads.life(options);
     const version = this.version(asOptions(options));
     const pairs = Symbol.iterator in values ? [...values] : Object.entries(values);
-    const callers = new Map(pairs.map(([key]) => [this.segments(key), key]));
-    const made = new Map(pairs.map(([key, value]) => [this.segments(key), this.loads.made(value)]));
-    if (made.size === 0) return [];
+    const made = pairs.map(([key, value]) => ({
+      key,
+      segments: this.segments(key),
+      made: this.loads.made(value),
+    }));
+    const writes = new Map(made.map((each) => [each.segments, each]));
+    if (writes.size === 0) return [];
     if (life.ttlMs !== null && life.ttlMs <= 0) {
-      await this.writes.deleteMany([...made.keys()], version);
+      await this.writes.deleteMany([...writes.keys()], version);
       return [];
     }
-    const writes = [...made].map(([segments, each]) => ({ segments, made: each }));
-    const refused = await this.writes.setMany(writes, version, life);
-    return refused.map((segments) => callers.get(segments) ?? segments);
+    const refused = await this.writes.setMany([...writes.values()], version, life);
+    return refused.map((segments) => writes.get(segments)?.key ?? segments);
   }
 
   /** Removes many; answers how many were present. (Django: `delete_many`) */
@@ -222,7 +226,7 @@ export class CacheService {
     assertCounterSteps(delta, initial);
     const isKept = ttlMs === null || ttlMs > 0;
     const [start, life] = isKept ? [initial, ttlMs] : [undefined, null];
-    this.memo?.forget();
+    this.reads.forget();
     const sum = await this.present.increment(this.segments(key), version, delta, start, life);
     if (sum !== undefined) return sum;
     if (initial === undefined) throw new MissingKeyError();
@@ -244,7 +248,7 @@ export class CacheService {
     const from = this.version(options);
     const to = from + delta;
     assertVersion(to);
-    this.memo?.forget();
+    this.reads.forget();
     if (to !== from) await this.present.moveVersion(this.segments(key), from, to);
     return to;
   }
@@ -262,7 +266,7 @@ export class CacheService {
    */
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.assertOpen();
-    this.memo?.forget();
+    this.reads.forget();
     await this.engine.invalidations.invalidateTags(checkedTags(tags), options?.soft === true);
   }
 
@@ -308,13 +312,13 @@ export class CacheService {
   async explain(key: string, options?: VersionOptions): Promise<Explanation> {
     const isVersionGiven = options?.version !== undefined;
     const asked = { key, segments: this.segments(key), version: this.version(options), isVersionGiven };
-    return explainKey(this.engine, this.loads.codec, this.options, asked);
+    return explainKey(this.engine, this.reads.codec, this.options, asked);
   }
 
   /** Empties this cache and nothing else: constant cost, seen at once by every process. (Django: `clear`) */
   async clear(): Promise<void> {
     this.assertOpen();
-    this.memo?.forget();
+    this.reads.forget();
     await this.engine.invalidations.clear();
   }
 
@@ -323,12 +327,6 @@ export class CacheService {
     if (this.isClosed) return;
     this.isClosed = true;
     await this.engine.close(this.options.closeDeadlineMs);
-  }
-
-  private find(segments: string, version: number): Awaitable<Found<KeptValue>> {
-    const { entries } = this.engine;
-    if (this.memo === undefined) return entries.read(this.loads.codec, segments, version);
-    return this.memo.read(`${version}:${segments}`, () => entries.read(this.loads.codec, segments, version));
   }
 
   private answer<T>(found: Found<KeptValue>, options: GetOptions<T> | undefined): T | undefined {

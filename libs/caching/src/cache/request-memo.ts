@@ -24,13 +24,32 @@ export class RequestMemo {
     if (reads === undefined) return read();
     if (reads.has(name)) return reads.get(name) as T;
     const answer = read();
-    if (reads.size < MAX_READS) reads.set(name, answer);
+    this.remember(name, answer);
     return answer;
+  }
+
+  /** The same for many: what was not read before is read at once, by index. */
+  async readMany<T>(
+    names: readonly string[],
+    read: (indexes: readonly number[]) => Promise<readonly T[]>,
+  ): Promise<T[]> {
+    const reads = this.reads();
+    const missing = [...names.keys()].filter((index) => reads?.has(names[index] ?? '') !== true);
+    const answers = missing.length === 0 ? [] : await read(missing);
+    const found = new Map(missing.map((index, at) => [index, answers[at] as T]));
+    for (const [index, answer] of found) this.remember(names[index] ?? '', answer);
+    const known = names.map((name, index) => (found.has(index) ? found.get(index) : reads?.get(name)) as T);
+    return Promise.all(known);
   }
 
   /** Forgets what was read: the request has changed something itself. */
   forget(): void {
     current.getStore()?.delete(this);
+  }
+
+  private remember(name: string, answer: unknown): void {
+    const reads = this.reads();
+    if (reads !== undefined && reads.size < MAX_READS) reads.set(name, answer);
   }
 
   private reads(): Map<string, unknown> | undefined {

@@ -8,18 +8,17 @@ import {
   type BatchFactory,
   type Factory,
   type GetOrSetOptions,
-  lifeOf,
   optionalMs,
   type SetOptions,
 } from './cache-service.options.js';
-import { Converters } from './converters.js';
 import type { Engine } from './engine.js';
-import type { EntryCodec } from './entries.js';
 import type { Life } from './entry.js';
 import type { Made, RunContext } from './load-plan.js';
+import { Lives } from './lives.js';
 import type { LoadRequest } from './loader.js';
 import type { SnapshotOptions } from './snapshot.js';
-import { createValueCodec, isCounter, keep, type KeptValue, valueOf } from './values.js';
+import type { ValueReads } from './value-reads.js';
+import { isCounter, keep, keptIn, type KeptValue, valueOf } from './values.js';
 
 /** A key as the caller has it, and as it stands in final keys. */
 export interface AskedKey {
@@ -29,17 +28,18 @@ export interface AskedKey {
 
 /** How values are loaded: what `getOrSet` and `getOrSetMany` ask of the loader. */
 export class ValueLoads {
-  readonly codec: EntryCodec<KeptValue>;
+  private readonly lives: Lives;
   private readonly snapshots: SnapshotOptions;
 
   constructor(
     private readonly engine: Engine,
     private readonly options: ResolvedCacheOptions,
+    private readonly reads: ValueReads,
   ) {
-    const { classInstances } = options;
-    const converters = new Converters(options.converters);
-    this.codec = createValueCodec(converters);
-    this.snapshots = options.converters.length === 0 ? { classInstances } : { classInstances, converters };
+    this.lives = new Lives(options, engine.random);
+    const { classInstances, converters } = options;
+    this.snapshots =
+      converters.length === 0 ? { classInstances } : { classInstances, converters: reads.converters };
   }
 
   /** One key. @throws InvalidArgumentError without a factory */
@@ -50,12 +50,21 @@ export class ValueLoads {
     options: Ttl | GetOrSetOptions | undefined,
   ): Promise<T> {
     assertFactory(factory, 'getOrSet(key, () => load())');
+    const isCopy = asOptions(options)?.copy === true;
+    if (this.reads.areRemembered) {
+      const found = await this.reads.one(asked.segments, version);
+      if (found !== undefined) {
+        this.engine.entries.counters.hits += 1;
+        return valueOf(keptIn(found), isCopy) as T;
+      }
+    }
     const { content } = await this.engine.loader.load({
       ...this.request(asked, version, options),
       make: async (context) =>
         this.madeOrNothing(await factory(this.context(new Map([[asked.key, context]])))),
     });
-    return (content === undefined ? undefined : valueOf(content, asOptions(options)?.copy === true)) as T;
+    this.reads.forget();
+    return (content === undefined ? undefined : valueOf(content, isCopy)) as T;
   }
 
   /** Many keys: one look, and one run of the factory for what is missing. */
@@ -74,6 +83,7 @@ export class ValueLoads {
       standsBack: () => batch.standBack(key),
     }));
     const served = await this.engine.loader.loadMany(requests, (flights) => batch.expect(flights));
+    this.reads.forget();
     const values = new Map<string, T>();
     const isCopy = asOptions(options)?.copy === true;
     served.forEach(({ content }, index) => {
@@ -85,8 +95,7 @@ export class ValueLoads {
 
   /** How what a call stores is to live, with jitter. */
   life(options: Ttl | SetOptions | undefined): Life {
-    const life = lifeOf(options, this.options);
-    return this.options.jitterMs === 0 ? life : { ...life, ttlMs: this.jittered(life.ttlMs) };
+    return this.lives.of(options);
   }
 
   /** A private copy of a value, ready to be stored. @throws UnserializableValueError */
@@ -106,7 +115,7 @@ export class ValueLoads {
   ): Omit<LoadRequest<KeptValue>, 'make'> {
     const given = asOptions(options);
     return {
-      address: { codec: this.codec, segments, version },
+      address: { codec: this.reads.codec, segments, version },
       life: this.life(options),
       shownKey: key,
       errorTtlMs: optionalMs(given?.errorTtl) ?? this.options.errorTtlMs,
@@ -123,19 +132,13 @@ export class ValueLoads {
     return {
       signal: first?.signal ?? AbortSignal.abort(),
       setTtl: (ttl, key) => {
-        const ttlMs = this.jittered(ttlToMs(ttl));
+        const ttlMs = this.lives.jittered(ttlToMs(ttl));
         for (const context of meant(contexts, key)) context.setLife({ ttlMs });
       },
       addTags: (tags, key) => {
         for (const context of meant(contexts, key)) context.addTags(tags);
       },
     };
-  }
-
-  private jittered(ttlMs: number | null): number | null {
-    const { jitterMs } = this.options;
-    if (ttlMs === null || ttlMs <= 0 || jitterMs === 0) return ttlMs;
-    return ttlMs + Math.round(this.engine.random() * jitterMs);
   }
 }
 

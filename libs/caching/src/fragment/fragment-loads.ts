@@ -56,7 +56,7 @@ export class FragmentLoads {
     const { store, segments } = this.locate(name, options);
     const { data } = options;
     // On a hit nobody waits for a promise, and its failure would be the process's.
-    if (data instanceof Promise) data.catch(() => undefined);
+    if (isThenable(data)) data.then(undefined, () => undefined);
     return {
       name,
       store,
@@ -151,6 +151,15 @@ export class FragmentLoads {
 /** What a fragment is made of, got only now. */
 export async function dataOf({ data }: Pick<FragmentRequest, 'data'>): Promise<unknown> {
   return typeof data === 'function' ? (data as () => unknown)() : data;
+}
+
+/** Whether a fragment must wait for what it is made of. */
+export function isDataPending({ data }: Pick<FragmentRequest, 'data'>): boolean {
+  return typeof data === 'function' || isThenable(data);
+}
+
+function isThenable(data: unknown): data is PromiseLike<unknown> {
+  return typeof (data as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 /** What is given to whoever makes a fragment in code. */

@@ -3,22 +3,26 @@ import type { SetOptions } from '../cache/cache-service.options.js';
 import type { Address } from '../cache/entries.js';
 import type { Life } from '../cache/entry.js';
 import { isPromise } from '../cache/failure-policy.js';
+import { Lives } from '../cache/lives.js';
 import type { Loader } from '../cache/loader.js';
 import type { FirstLook } from '../cache/looks.js';
 import { noteRead } from '../cache/tag-scope.js';
-import { ValueLoads } from '../cache/value-loads.js';
 import { Writes } from '../cache/writes.js';
 import { fragmentCodec } from './fragment-codec.js';
 
 /** One cache, as fragments use it. */
 export class FragmentStore {
-  private readonly lives: ValueLoads;
+  private readonly lives: Lives;
   private readonly writes: Writes<string>;
 
   constructor(private readonly cache: OpenCache) {
     const { engine, options } = cache;
-    this.lives = new ValueLoads(engine, options);
+    this.lives = new Lives(options, engine.random);
     this.writes = new Writes(fragmentCodec, engine.entries, engine.policy, engine.loader);
+  }
+
+  get name(): string {
+    return this.cache.service.name;
   }
 
   get loader(): Loader {
@@ -35,7 +39,7 @@ export class FragmentStore {
 
   /** How a fragment is to live. @throws InvalidDurationError, InvalidArgumentError */
   life(options: SetOptions): Life {
-    return this.lives.life(options);
+    return this.lives.of(options);
   }
 
   /** The markup, if it is at hand without waiting: in this process, or in a look that was taken. */

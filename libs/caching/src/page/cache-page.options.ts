@@ -45,7 +45,10 @@ export interface PagePolicyOptions<R = PageRequest> {
    * `varyOn` it is `private`, since no cache on the way knows what the page depends on. Default: not sent.
    */
   readonly clientTtl?: Duration;
-  /** The statuses that are stored; 5xx never are. Default `[200]`; without a ttl also 203, 301, 308, 404, 410. */
+  /**
+   * The statuses that are stored; 5xx never are. Default `[200]`, and with a ttl no empty body; without a ttl also 203,
+   * 301, 308, 404, 410.
+   */
   readonly statuses?: readonly number[];
   /**
    * Which query parameters count. Those that do not are neither in the key nor shown to the handler. `'raw'`: all, and

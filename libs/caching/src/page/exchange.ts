@@ -1,15 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { isNotModified } from './conditional.js';
 import type { Captured, Describe } from './capture.js';
+import type { HeaderValue } from './header-lookup.js';
 import type { Reply } from './reply.js';
 import type { FastifyReply } from './platform.js';
 import type { StoredPage } from './stored-page.js';
+import { appendVary, parseVary } from './vary.js';
 
 /** One request and its response, the same on every platform. */
 export interface Exchange {
   /** Node's own request, beneath what the platform made of it. */
   readonly incoming: IncomingMessage;
   readonly method: string;
+  /** The method that came, if middleware has changed it and says so. */
+  readonly originalMethod?: unknown;
   readonly headers: IncomingHttpHeaders;
   readonly scheme: string;
   readonly host: string;
@@ -30,13 +34,21 @@ export interface Exchange {
   capture(maxBodySize: number, describe: Describe): Promise<Captured>;
 }
 
-/** Whether this request is answered with 304 instead of this representation. */
+/** Whether 304 answers this request instead of the response: never instead of an error or a redirect (RFC 9110 §13.2.1). */
 export function isUnmodified(
   { method, headers }: Pick<Exchange, 'method' | 'headers'>,
-  etag: string | undefined,
-  lastModified: string | undefined,
+  { status, etag, lastModified }: Pick<StoredPage, 'status' | 'etag' | 'lastModified'>,
 ): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
+  if ((method !== 'GET' && method !== 'HEAD') || status < 200 || status >= 300) return false;
   const conditions = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
   return isNotModified(conditions, etag, lastModified);
+}
+
+/** The `Vary` of a stored page on a response for which middleware has already said what it varies by itself. */
+export function varyOnReplay(
+  present: HeaderValue,
+  stored: string | readonly string[],
+): string | readonly string[] {
+  if (present === undefined) return stored;
+  return appendVary(String(present), parseVary(stored).names);
 }

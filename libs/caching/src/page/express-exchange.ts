@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
-import { type Exchange, isUnmodified } from './exchange.js';
+import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { ExpressRequest, ExpressResponse } from './platform.js';
 import { type Reply, replyOf } from './reply.js';
@@ -24,6 +24,10 @@ export class ExpressExchange implements Exchange {
 
   get method(): string {
     return this.request.method ?? '';
+  }
+
+  get originalMethod(): unknown {
+    return this.request.originalMethod;
   }
 
   get headers(): IncomingMessage['headers'] {
@@ -56,11 +60,12 @@ export class ExpressExchange implements Exchange {
   replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const { response } = this;
     response.statusCode = page.status;
-    for (const [name, value] of page.headers) response.setHeader(name, value);
+    for (const [name, value] of page.headers)
+      response.setHeader(name, name === 'vary' ? varyOnReplay(response.getHeader(name), value) : value);
     if (page.etag !== undefined) response.setHeader('etag', page.etag);
     response.setHeader('age', Math.max(0, Math.floor(ageMs / 1000)));
     if (cacheStatus !== undefined) response.setHeader('cache-status', cacheStatus);
-    if (isUnmodified(this, page.etag, page.lastModified)) {
+    if (isUnmodified(this, page)) {
       sendNotModified(response);
     } else {
       response.setHeader('content-length', page.body.length);
@@ -97,15 +102,15 @@ export class ExpressExchange implements Exchange {
         const etag = this.headersSent ? undefined : describe(captured);
         if (etag !== undefined) {
           this.setHeader('etag', etag);
+          const { method = '', headers } = request;
+          const { status } = captured;
           if (
             isUnmodified(
-              { method: request.method ?? '', headers: request.headers },
-              etag,
-              atEmission.text('last-modified'),
+              { method, headers },
+              { status, etag, lastModified: atEmission.text('last-modified') },
             )
-          ) {
+          )
             return sendNotModified(this, end);
-          }
         }
       }
       return Reflect.apply(end, this, given) as ExpressResponse;

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
-import { type Exchange, isUnmodified } from './exchange.js';
+import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
 import { type Reply, replyOf } from './reply.js';
@@ -86,11 +86,12 @@ export class FastifyExchange implements Exchange {
   replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const reply = this.response;
     reply.code(page.status);
-    for (const [name, value] of page.headers) reply.header(name, value);
+    for (const [name, value] of page.headers)
+      reply.header(name, name === 'vary' ? varyOnReplay(reply.getHeaders()[name], value) : value);
     if (page.etag !== undefined) reply.header('etag', page.etag);
     reply.header('age', Math.max(0, Math.floor(ageMs / 1000)));
     if (cacheStatus !== undefined) reply.header('cache-status', cacheStatus);
-    if (isUnmodified(this, page.etag, page.lastModified)) {
+    if (isUnmodified(this, page)) {
       makeNotModified(reply);
       reply.send();
     } else {
@@ -120,7 +121,9 @@ export class FastifyExchange implements Exchange {
       const etag = captured && describe(captured);
       if (captured === undefined || etag === undefined) return payload;
       reply.header('etag', etag);
-      if (!isUnmodified(this, etag, captured.atEmission.text('last-modified'))) return payload;
+      const { status, atEmission } = captured;
+      const lastModified = atEmission.text('last-modified');
+      if (!isUnmodified(this, { status, etag, lastModified })) return payload;
       makeNotModified(reply);
       return null;
     });

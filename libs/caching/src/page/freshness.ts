@@ -35,7 +35,7 @@ export function freshnessOf(
   const seconds = cacheControl.sMaxAge ?? cacheControl.maxAge;
   const life = seconds === undefined ? untilExpiry(header('expires'), sentAt, now) : seconds * 1000;
   if (life === undefined) return undefined;
-  const ttlMs = life - Math.max(now - (sentAt ?? now), ownAge(header('age')), 0);
+  const ttlMs = life - Math.max(now - (sentAt ?? now), ageIn(header('age')), 0);
   return ttlMs > 0 ? { ttlMs, ...staleWindowsOf(cacheControl) } : undefined;
 }
 
@@ -62,8 +62,8 @@ function untilExpiry(
   return expiresAt === undefined ? 0 : Math.min(expiresAt - sentAt, MAX_DELTA_SECONDS * 1000);
 }
 
-/** `Age` in milliseconds: the first of a list, 0 for what is not digits. */
-function ownAge(age: string | undefined): number {
+/** An `Age` field in milliseconds: the first of a list, 0 for what is not digits (RFC 9111 §5.1). */
+export function ageIn(age: string | undefined): number {
   const [first = ''] = (age ?? '').split(',', 1);
-  return /^\d+$/.test(first.trim()) ? Number(first) * 1000 : 0;
+  return /^\d+$/.test(first.trim()) ? Math.min(Number(first), MAX_DELTA_SECONDS) * 1000 : 0;
 }

@@ -1,4 +1,4 @@
-type HeaderValue = number | string | readonly string[] | undefined;
+export type HeaderValue = number | string | readonly string[] | undefined;
 export type HeaderValues = Readonly<Record<string, HeaderValue>>;
 
 /** Headers as they were at one moment, by their lower-case names. */

@@ -1,11 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CacheControl, parseCacheControl } from './cache-control.js';
-import { freshnessOf, type StaleWindows, staleWindowsOf, STATUSES_WITH_OWN_FRESHNESS } from './freshness.js';
+import {
+  ageIn,
+  freshnessOf,
+  type StaleWindows,
+  staleWindowsOf,
+  STATUSES_WITH_OWN_FRESHNESS,
+} from './freshness.js';
 import type { HeaderLookup } from './header-lookup.js';
+import { parseHttpDate } from './http-date.js';
 
 /** The part of a request that decides whether the cache has a say in it. */
 export interface RequestHead {
   readonly method: string;
+  /** What came, where `method-override` or the like has put another method in its place. */
+  readonly originalMethod?: unknown;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -40,8 +49,9 @@ export type Bypass = 'method' | 'bypass';
  * Why the cache has no say in this request: it is not a GET or HEAD, has a body, or asks for a part or for what only the
  * handler can compare (RFC 9111 §4.3.2). Whose request it is, is another question: {@link hasCredentials}.
  */
-export function bypassReason({ method, headers }: RequestHead): Bypass | undefined {
+export function bypassReason({ method, originalMethod, headers }: RequestHead): Bypass | undefined {
   if (method !== 'GET' && method !== 'HEAD') return 'method';
+  if (originalMethod !== undefined && originalMethod !== method) return 'method';
   const hasBody =
     headers['transfer-encoding'] !== undefined ||
     (headers['content-length'] !== undefined && headers['content-length'] !== '0');
@@ -74,7 +84,9 @@ export function asksForReload(headers: IncomingHttpHeaders): boolean {
 /** Whether the answer to a request must not be stored, though a stored one may be used (RFC 9111 §5.2.1.5). */
 export function forbidsStoring(headers: IncomingHttpHeaders): boolean {
   const field = headers['cache-control'];
-  return field !== undefined && parseCacheControl(field).noStore;
+  if (field === undefined) return false;
+  const { noStore, isMalformed } = parseCacheControl(field);
+  return noStore || isMalformed;
 }
 
 /**
@@ -96,20 +108,26 @@ export function lifeOf(response: ResponseHead, policy: LifePolicy, now: number):
     const own = freshnessOf((name) => headers.text(name), now);
     return own && { ...windows, ttlMs: own.ttlMs };
   }
-  if (said.maxAge === 0 && said.sMaxAge === undefined) return undefined;
-  const lives = [ttlMs, said.sMaxAge === undefined ? null : said.sMaxAge * 1000];
-  const life = lives.reduce((one, other) =>
-    one === null ? other : other === null ? one : Math.min(one, other),
-  );
-  return life === null || life > 0 ? { ...windows, ttlMs: life } : undefined;
+  const life = Math.min(ttlMs ?? Infinity, sharedLife(said, headers, now) ?? Infinity);
+  if (life <= 0) return undefined;
+  return { ...windows, ttlMs: life === Infinity ? null : life };
 }
 
 /** What forbids storing whenever it is seen, also after the response was composed: late cookies, late headers. */
 export function isVetoed(headers: HeaderLookup): boolean {
-  return (
-    headers.text('set-cookie') !== undefined ||
-    parseCacheControl(headers.lines('cache-control')).forbidsStoring
-  );
+  if (headers.text('set-cookie') !== undefined) return true;
+  const { forbidsStoring, sMaxAge, maxAge } = parseCacheControl(headers.lines('cache-control'));
+  return forbidsStoring || (sMaxAge ?? maxAge) === 0;
+}
+
+/**
+ * How long a response grants shared caches, in milliseconds: `s-maxage` less the age that it came with; 0 for an `Expires`
+ * that has passed, which is how HTTP/1.0 says `max-age=0`; `undefined` if it says nothing that binds them.
+ */
+function sharedLife(said: CacheControl, headers: HeaderLookup, now: number): number | undefined {
+  if (said.sMaxAge !== undefined) return said.sMaxAge * 1000 - ageIn(headers.text('age'));
+  const expires = said.maxAge === undefined ? headers.text('expires') : undefined;
+  return expires === undefined || (parseHttpDate(expires, now) ?? 0) > now ? undefined : 0;
 }
 
 /** The windows of the route, or else of the response; none where the response forbids them (RFC 9111 §4.2.4). */

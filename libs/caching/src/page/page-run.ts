@@ -77,7 +77,7 @@ export function runPage(
 ): PageRun {
   const { exchange, route } = call;
   const tags = new RunTags(call);
-  let isCacheControlOurs = false;
+  let ownCacheControl: string | undefined;
 
   // From the inside out: the capture sees the headers as they leave, after what the watch makes of them.
   const captured = exchange.capture(options.maxBodySize, ({ status, atEmission, body }) => {
@@ -90,7 +90,7 @@ export function runPage(
     const verdict = access?.verdict();
     const names = [...route.vary, ...(verdict?.isStorable === true ? verdict.vary : [])];
     if (names.length > 0) reply.set('vary', appendVary(reply.get('vary'), names));
-    isCacheControlOurs = tellBrowsers(reply, route, isCacheControlOurs);
+    ownCacheControl = tellBrowsers(reply, route, ownCacheControl);
     const { tagHeader, cacheStatus } = options;
     if (tagHeader !== undefined && reply.status < 400) tellCaches(reply, tagHeader, tags.of(access));
     if (cacheStatus !== undefined)
@@ -98,9 +98,11 @@ export function runPage(
   });
   const access = options.isTracked ? new PageAccess(exchange, route, options.ignoreReads) : undefined;
 
-  /** What others say of the response; our own word to browsers does not bind us. */
+  /** What others say of the response; our own word to browsers does not bind us, if it is still what stands there. */
   const theirs = (headers: HeaderLookup): HeaderLookup =>
-    isCacheControlOurs ? headers.without('cache-control') : headers;
+    ownCacheControl !== undefined && headers.text('cache-control') === ownCacheControl
+      ? headers.without('cache-control')
+      : headers;
 
   const judge = (response: CapturedPage): Outcome => {
     const { status, before, atEmission, atFinish } = response;
@@ -108,6 +110,7 @@ export function runPage(
     if (status === 304) return 'unmodified';
     const life = lifeOf({ status, headers: theirs(atEmission) }, route, createdAt);
     if (life === undefined || isVetoed(theirs(atFinish))) return 'refused';
+    if (isEmptyByAccident(response, route)) return 'refused';
     const vary = varyOf(before, atEmission, atFinish, call);
     const verdict = access?.verdict();
     if (verdict?.isStorable === false) {
@@ -159,17 +162,28 @@ class RunTags {
   }
 }
 
-/** Tells browsers how long they may keep a page, unless somebody else has; answers whether the word is ours. */
-function tellBrowsers(reply: Reply, { clientTtlMs, user, varyOn }: PageRoute, isOurs: boolean): boolean {
-  if (clientTtlMs === undefined || (!isOurs && reply.get('cache-control') !== undefined)) return false;
+/** Whether a handler has perhaps found nothing in time. Who means an empty page lists 200, or gives it a life by headers. */
+function isEmptyByAccident({ status, body }: CapturedPage, { ttlMs, statuses }: PageRoute): boolean {
+  return status === 200 && body.length === 0 && ttlMs !== undefined && statuses === undefined;
+}
+
+/** Tells browsers how long they may keep a page, unless somebody else has; answers our word, if it is ours that stands. */
+function tellBrowsers(
+  reply: Reply,
+  { clientTtlMs, user, varyOn }: PageRoute,
+  earlier: string | undefined,
+): string | undefined {
+  const present = reply.get('cache-control');
+  if (clientTtlMs === undefined || (present !== undefined && present !== earlier)) return undefined;
   if (reply.status >= 400) {
-    if (isOurs) reply.remove('cache-control');
-    return false;
+    if (present !== undefined) reply.remove('cache-control');
+    return undefined;
   }
   // Nothing tells caches on the way what these pages depend on.
   const isPersonal = user !== undefined || varyOn !== undefined;
-  reply.set('cache-control', `${isPersonal ? 'private, ' : ''}max-age=${Math.floor(clientTtlMs / 1000)}`);
-  return true;
+  const word = `${isPersonal ? 'private, ' : ''}max-age=${Math.floor(clientTtlMs / 1000)}`;
+  reply.set('cache-control', word);
+  return word;
 }
 
 /** Tells caches on the way by which tags a page can be purged; what cannot stand in the field is escaped. */

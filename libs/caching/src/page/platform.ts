@@ -6,6 +6,8 @@ export type ExpressRequest = IncomingMessage & {
   readonly originalUrl: string;
   readonly protocol: string;
   readonly host: string | undefined;
+  /** Set by `method-override` and its like. */
+  readonly originalMethod?: unknown;
 };
 /** What we use of an Express response, and what Nest calls on it. */
 export type ExpressResponse = ServerResponse &

@@ -1,3 +1,4 @@
+import { boundedKey } from '../cache/keys.js';
 import type { Clock } from '../clock.js';
 
 /** How long a refusal is remembered, in milliseconds. */
@@ -13,7 +14,9 @@ export class Refusals {
 
   constructor(private readonly clock: Clock) {}
 
-  has(id: string): boolean {
+  has(page: string): boolean {
+    if (this.until.size === 0) return false;
+    const id = boundedKey(page);
     const until = this.until.get(id);
     if (until === undefined) return false;
     if (this.clock.monotonic() < until) return true;
@@ -21,7 +24,9 @@ export class Refusals {
     return false;
   }
 
-  note(id: string): void {
+  note(page: string): void {
+    // Clients choose how long a target is.
+    const id = boundedKey(page);
     // Anew at the end, so that the oldest is the first.
     this.until.delete(id);
     this.until.set(id, this.clock.monotonic() + REMEMBERED_MS);
@@ -30,7 +35,7 @@ export class Refusals {
     if (oldest !== undefined) this.until.delete(oldest);
   }
 
-  forget(id: string): void {
-    if (this.until.size > 0) this.until.delete(id);
+  forget(page: string): void {
+    if (this.until.size > 0) this.until.delete(boundedKey(page));
   }
 }

@@ -1,6 +1,6 @@
 import { weakEtag } from './conditional.js';
 import type { CapturedPage } from './capture.js';
-import type { HeaderLookup } from './header-lookup.js';
+import { ageIn } from './freshness.js';
 
 /** A header as it went out: a lower-case name, and one value or several lines. */
 export type StoredHeader = readonly [name: string, value: string | readonly string[]];
@@ -71,13 +71,7 @@ export function storedPage(
     headers: [...headers, ['date', date]],
     etag: atEmission.text('etag') ?? weakEtag(body),
     lastModified: atEmission.text('last-modified'),
-    ageSeconds: ageIn(atEmission),
+    ageSeconds: ageIn(atEmission.text('age')) / 1000,
     body,
   };
-}
-
-/** The first number of an `Age` field; 0 for what is none. */
-function ageIn(headers: HeaderLookup): number {
-  const [first = ''] = (headers.text('age') ?? '').split(',', 1);
-  return /^\d{1,10}$/.test(first.trim()) ? Number(first) : 0;
 }

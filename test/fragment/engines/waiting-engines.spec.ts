@@ -1,0 +1,181 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { createRequire } from 'node:module';
+import { Eta } from 'eta';
+import { Liquid } from 'liquidjs';
+import { FragmentCache } from 'nestjs-caching';
+import { type Ejs, withFragments as withEjs } from 'nestjs-caching/fragments/ejs';
+import { withFragments as withEta } from 'nestjs-caching/fragments/eta';
+import { withFragments as withLiquid } from 'nestjs-caching/fragments/liquid';
+import { withFragments as withNunjucks } from 'nestjs-caching/fragments/nunjucks';
+import { CacheRegistry } from '../../../libs/caching/src/cache/cache-registry.js';
+import { resolveOptions } from '../../../libs/caching/src/resolve-options.js';
+
+const require = createRequire(import.meta.url);
+const ejs = (require('ejs').default ?? require('ejs')) as Ejs;
+
+let fragments: FragmentCache;
+beforeEach(async () => {
+  const options = resolveOptions({});
+  fragments = new FragmentCache(await CacheRegistry.open(options), options.fragments);
+});
+
+describe('EJS with fragments', () => {
+  const render = (source: string, data?: object, options?: object): Promise<string> =>
+    withEjs(ejs, fragments).compile(source, options)(data);
+
+  it('renders blocks side by side', async () => {
+    const source =
+      '<% await Promise.all([1, 2].map(async (id) => { %>' +
+      '<% cache "part", { varyOn: id, data: () => wait(id) } as x %><b><%= x %></b><% endcache %><% })) %>';
+    const wait = (id: number) => new Promise((resolve) => setTimeout(resolve, 10 / id, id));
+    const drawn = await render(source, { wait });
+    expect([drawn, await fragments.render('part', { varyOn: [1] }, () => 'never')]).toEqual([
+      expect.stringMatching(/^(<b>[12]<\/b>){2}$/),
+      '<b>1</b>',
+    ]);
+  });
+
+  it.each<[string, string, object]>([
+    ['in strict mode', '<% cache "a" %><%= locals.text %><% endcache %>', { strict: true }],
+    ['without with', '<% cache "a" %><%= data.text %><% endcache %>', { _with: false, localsName: 'data' }],
+    [
+      'with other delimiters',
+      '[? cache "a" ?][?= text ?][? endcache ?]',
+      { openDelimiter: '[', closeDelimiter: ']', delimiter: '?' },
+    ],
+    [
+      'with a function for output',
+      '<% cache "a" %><% echo(text) %><% endcache %>',
+      { outputFunctionName: 'echo' },
+    ],
+    ['with tags that take white space', ' <%_ cache "a" _%> <%= text -%>\n<%_ endcache _%> ', {}],
+  ])('works %s', async (_how, source, options) => {
+    expect((await render(source, { text: 'x' }, options)).trim()).toBe('x');
+    expect((await render(source, { text: 'y' }, options)).trim()).toBe('x');
+  });
+
+  it('leaves script alone that only has the word in it', async () => {
+    const source =
+      '<% cache.hits += 1; cacheable = cache; %><%= cache.hits %><%= cacheable.hits %><%# cache "a" %><%% cache "a" %>';
+    expect(await render(source, { cache: { hits: 1 }, cacheable: null })).toBe('22<% cache "a" %>');
+  });
+
+  it.each([
+    ['<p>\n<% cache name %>x<% endcache %>', 'ejs:2: cache takes'],
+    ['<% cache %>x<% endcache %>', 'ejs:1: cache takes'],
+    ['<% cache "a" + name %>x<% endcache %>', 'ejs:1: cache takes'],
+    ['<% cache "a" %>x', 'compiling ejs'],
+  ])('refuses %j', async (source, message) => {
+    await expect(async () => render(source, { name: 'a' })).rejects.toThrow(message);
+  });
+});
+
+describe('Eta with fragments', () => {
+  const render = (source: string, data: object = {}, config: object = {}): Promise<string> =>
+    withEta(new Eta(config), fragments).renderStringAsync(source, data);
+
+  it('has the functions of a template within a block', async () => {
+    const source =
+      '<% cache "a" %><% const b = capture(() => { %><b><%= it.text %></b><% }) %>[<%~ b %>]<% output("!") %>' +
+      '<%~ await captureAsync(async () => { %>?<% }) %><% endcache %>';
+    expect(await render(source, { text: 'x' })).toBe('[<b>x</b>]!?');
+    expect(await fragments.render('a', {}, () => 'never')).toBe('[<b>x</b>]!?');
+  });
+
+  it('keeps the plugins that there are, and other tags', async () => {
+    const plugins = [{ processTemplate: (source: string) => source.replace('X', 'Y') }];
+    const source = '{{ cache "a" }}X{{= it.text }}{{ endcache }}';
+    expect(await render(source, { text: 1 }, { plugins, tags: ['{{', '}}'] })).toBe('Y1');
+  });
+
+  it.each([
+    ['<p>\n<% cache it.name %>x<% endcache %>', 'Line 2: cache takes'],
+    ['<% cache %>x<% endcache %>', 'Line 1: cache takes'],
+  ])('refuses %j', async (source, message) => {
+    await expect(async () => render(source, { name: 'a' }, { debug: true })).rejects.toThrow(message);
+  });
+
+  it('says so if a template is rendered where nobody waits', () => {
+    const eta = withEta(new Eta(), fragments);
+    expect(() => eta.renderString('<% cache "a" %>x<% endcache %>', {})).toThrow('await');
+  });
+});
+
+describe('Nunjucks with fragments', () => {
+  const nunjucks = require('nunjucks');
+  const render = (source: string, data: object = {}): Promise<string> => {
+    const environment = withNunjucks(new nunjucks.Environment(null, { autoescape: true }), fragments) as {
+      renderString(source: string, data: object, done: (error: Error | null, html: string) => void): void;
+    };
+    return new Promise((resolve, reject) => {
+      environment.renderString(source, data, (error, html) => (error ? reject(error) : resolve(html)));
+    });
+  };
+
+  it('gives a block its data under a name, and takes it away again', async () => {
+    const source = '{{ x }}{% cache "a", data=load, as="x" %}{{ x }}{% endcache %}{{ x }}{{ y }}';
+    expect(await render(source, { x: 1, load: () => '<2>' })).toBe('1&lt;2&gt;1');
+    expect(await render('{% cache "b", data=2, as="y" %}{{ y }}{% endcache %}{{ y }}')).toBe('2');
+  });
+
+  it('shows the error of what follows a block, once', async () => {
+    await expect(
+      render('{% cache "a" %}x{% endcache %}{{ fail() }}', {
+        fail: () => {
+          throw new Error('late');
+        },
+      }),
+    ).rejects.toThrow('late');
+    await expect(render('{% cache "b" %}{{ nothing() }}{% endcache %}')).rejects.toThrow('nothing');
+  });
+
+  it('renders thousands of blocks', async () => {
+    const source = '{% for i in ids %}{% cache "a" %}x{% endcache %}{% endfor %}';
+    expect(await render(source, { ids: Array.from({ length: 3000 }, (_, i) => i) })).toBe('x'.repeat(3000));
+  });
+
+  it.each(['{% cache %}x{% endcache %}', '{% cache 5 %}x{% endcache %}', '{% cache ttl=5 %}x{% endcache %}'])(
+    'refuses %j',
+    async (source) => {
+      await expect(render(source)).rejects.toThrow('literal text');
+    },
+  );
+});
+
+describe('LiquidJS with fragments', () => {
+  const render = (source: string, data: object = {}, options: object = {}): Promise<string> =>
+    withLiquid(new Liquid(options), fragments).parseAndRender(source, data) as Promise<string>;
+
+  it('gives a block its data under a name, and takes it away again', async () => {
+    const source = '{{ x }}{% cache "a", data: shop.load, as: "x" %}{{ x }}{% endcache %}{{ x }}';
+    expect(await render(source, { x: 1, shop: { load: async () => 2 } })).toBe('121');
+  });
+
+  it('takes literal values of every kind', async () => {
+    const source = '{% cache "a" 1, "two" , true, nil, ttl: nil, tags: "x, y" %}{{ text }}{% endcache %}';
+    await render(source, { text: 'x' });
+    expect(await fragments.render('a', { varyOn: [1, 'two', true, null] }, () => 'never')).toBe('x');
+    await fragments.invalidateTags(['y']);
+    expect(await render(source, { text: 'new' })).toBe('new');
+  });
+
+  it('keeps the type of a value where outputs are escaped', async () => {
+    await render('{% cache "a", id %}x{% endcache %}', { id: 5 }, { outputEscape: 'escape' });
+    expect(await fragments.render('a', { varyOn: [5] }, () => 'never')).toBe('x');
+  });
+
+  it('says so if a template is rendered where nobody waits', () => {
+    const liquid = withLiquid(new Liquid(), fragments);
+    expect(() => liquid.parseAndRenderSync('{% cache "a" %}x{% endcache %}')).toThrow('asynchronously');
+  });
+
+  it.each([
+    ['{% cache %}x{% endcache %}', 'literal text'],
+    ['{% cache name %}x{% endcache %}', 'literal text'],
+    ['{% cache "a" %}x', 'endcache %} is missing'],
+    ['{% cache "a", ttl: %}x{% endcache %}', 'value is missing'],
+    ['{% cache "a", | %}x{% endcache %}', 'value is missing'],
+  ])('refuses %j', async (source, message) => {
+    await expect(render(source, { name: 'a' })).rejects.toThrow(message);
+  });
+});
