@@ -15,6 +15,7 @@ import {
   CACHING_CLOCK,
   CachePage,
   type CachePageOptions,
+  CacheService,
   CachingModule,
   type CachingOptions,
   NeverCache,
@@ -414,6 +415,13 @@ describe.each(PLATFORMS)('the page pipeline on %s', (platform) => {
       });
       for (let time = 0; time < 2; time += 1)
         expect((await ask()).headers.get('surrogate-key')).toBe('all item%20run%201');
+    });
+
+    it('forgets a page when one of its tags is invalidated by hand', async () => {
+      await start(pages('1m', { tags: (_request, result) => [`item ${String(result)}`] }));
+      expect([await text(), await text()]).toEqual(['run 1', 'run 1']);
+      await app.app.get(CacheService).invalidateTags(['item run 1']);
+      expect(await text()).toBe('run 2');
     });
 
     it('does not store a page whose tags cannot be had', async () => {
