@@ -1,12 +1,20 @@
 import 'reflect-metadata';
 import { transform } from '@swc/core';
 import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import * as library from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
 import { openCache } from '../support/caches.js';
-import { example, load, read } from '../support/examples.js';
+import { example, load, membersOf, read } from '../support/examples.js';
+import { playRequests } from '../support/request-examples.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
+
+/** The service of the README. */
+interface Products {
+  find(id: number): Promise<object>;
+  remove(id: number): Promise<void>;
+}
 
 describe('README', () => {
   it.each(PLATFORMS)('has an application that caches in both styles on %s', async (platform) => {
@@ -22,6 +30,51 @@ describe('README', () => {
     }
     expect(runs).toBe(2);
     await app.close();
+  });
+
+  it.each(PLATFORMS)('says of each request what becomes of it on %s', async (platform) => {
+    expect(await playRequests('README.md', platform)).toBe(1);
+  });
+
+  it('has a service whose methods are cached, and a fragment', async () => {
+    const runs: string[] = [];
+    const db = {
+      find: async (id: number) => ({ id, run: runs.push(`find ${id}`) }),
+      remove: async (id: number) => void runs.push(`remove ${id}`),
+      popular: () => (runs.push('popular'), ['tea']),
+    };
+    Object.assign(globalThis, { readme: { ...library, Injectable, db } });
+    const { ProductsService } = await load<{ ProductsService: new () => Products }>(
+      `const { Cached, CacheEvict, Injectable, db } = (globalThis as any).readme;\n${await example('README.md', 'methods.ts')}`,
+    );
+    const app = await Test.createTestingModule({
+      imports: [library.CachingModule.forRoot()],
+      providers: [ProductsService],
+    }).compile();
+    await app.init();
+    const products = app.get(ProductsService);
+    expect(await products.find(1)).toBe(await products.find(1));
+    await products.remove(1);
+    await products.find(1);
+    expect(runs.splice(0)).toEqual(['find 1', 'remove 1', 'find 1']);
+
+    Object.assign(globalThis, { readme: { db, fragments: app.get(library.FragmentCache) } });
+    const { popular } = await load<{ popular: (language: string) => Promise<string> }>(
+      `const { db, fragments } = (globalThis as any).readme;\n${await example('README.md', 'fragments.ts')}`,
+    );
+    for (let time = 0; time < 2; time += 1) expect(await popular('de')).toBe('<ul><li>tea</li></ul>');
+    expect(runs).toEqual(['popular']);
+    await app.close();
+  });
+
+  it('names every option of the code', async () => {
+    const code = await read('libs/caching/src/caching.options.ts');
+    const [, section = ''] = (await read('README.md')).split('\n## Options\n');
+    const named = [...section.matchAll(/^\|([^|]*)\|/gm)].join();
+    for (const option of ['CommonCacheOptions', 'PagesOptions', 'GlobalOption'].flatMap((name) =>
+      membersOf(code, name),
+    ))
+      expect(named).toContain(`\`${option}\``);
   });
 
   it('has calls on values that run as they are', async () => {

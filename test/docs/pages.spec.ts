@@ -1,123 +1,26 @@
 import 'reflect-metadata';
-import { afterEach, describe, expect, it } from '@jest/globals';
-import * as nest from '@nestjs/common';
-import * as library from 'nestjs-caching';
-import { FakeClock } from 'nestjs-caching/testing';
-import { example, load, read } from '../support/examples.js';
-import { type Answer, PLATFORMS, startApp, type TestApp } from '../support/test-app.js';
-
-/** What a line of requests says: what is asked, and what becomes of it. */
-const REQUEST = /^(GET|POST) (\S+)(?: \(([^)]*)\))? → ([a-z]+)?(?:, )?(\d+)?(?: \| (.*))?$/;
+import { describe, expect, it } from '@jest/globals';
+import { membersOf, read } from '../support/examples.js';
+import { playRequests } from '../support/request-examples.js';
+import { PLATFORMS } from '../support/test-app.js';
 
 describe('docs/pages.md', () => {
-  let app: TestApp | undefined;
-  afterEach(() => app?.close());
+  it.each([
+    [
+      'Options of `@CachePage',
+      'libs/caching/src/page/cache-page.options.ts',
+      ['PagePolicyOptions', 'NamedPagePolicy', 'CachePageOptions'],
+    ],
+    ['Options of `pages`', 'libs/caching/src/caching.options.ts', ['PagesOptions']],
+  ])('lists under "%s" the options of the code and no others', async (heading, file, interfaces) => {
+    const code = await read(file);
+    const options = interfaces.flatMap((name) => membersOf(code, name));
+    const [, section = ''] = (await read('docs/pages.md')).split(`## ${heading}`);
+    const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+    expect(rows.sort()).toEqual(options.sort());
+  });
 
-  describe.each(PLATFORMS)('on %s', (platform) => {
-    it('says of each request what becomes of it', async () => {
-      const blocks = [...(await read('docs/pages.md')).matchAll(/```http of=(\S+)\n([^]*?)```/g)];
-      expect(blocks.length).toBeGreaterThan(10);
-      for (const [, file = '', lines = ''] of blocks) {
-        const scene = new Scene();
-        const metadata = await metadataOf(await example('docs/pages.md', file), scene.db);
-        app = await startApp(platform, metadata, undefined, (builder) =>
-          builder.overrideProvider(library.CACHING_CLOCK).useValue(scene.clock),
-        );
-        for (const line of lines.trim().split('\n')) await scene.play(line, app, file);
-        await app.close();
-      }
-    });
+  it.each(PLATFORMS)('says of each request what becomes of it on %s', async (platform) => {
+    expect(await playRequests('docs/pages.md', platform)).toBeGreaterThan(10);
   });
 });
-
-/** An example's application: its controllers, with its module of caches or one without options. */
-async function metadataOf(code: string, db: object): Promise<nest.ModuleMetadata> {
-  Object.assign(globalThis, { pagesExample: { ...nest, ...library, db } });
-  const names = [...Object.keys(nest), ...Object.keys(library), 'db'].filter((name) =>
-    new RegExp(`\\b${name}\\b`).test(code),
-  );
-  const exported = await load<Record<string, unknown>>(
-    `const { ${names.join(', ')} } = (globalThis as any).pagesExample;\n${code}`,
-  );
-  const { caching = library.CachingModule.forRoot(), ...controllers } = exported;
-  return {
-    imports: [caching as nest.DynamicModule],
-    controllers: Object.values(controllers) as nest.Type[],
-  };
-}
-
-/** One example at work: its slow source, its clock, and what was answered last. */
-class Scene {
-  readonly clock = new FakeClock();
-  private runs = 0;
-  private fails = false;
-  private readonly last = new Map<string, string>();
-
-  /** Whatever is asked of it counts as one run of the handler. */
-  readonly db = new Proxy(
-    {},
-    {
-      get: () => () => {
-        this.runs += 1;
-        if (this.fails) throw new nest.ServiceUnavailableException();
-        return { run: this.runs };
-      },
-    },
-  );
-
-  /** Waits for the page that is made behind a stale answer. */
-  private async renewed(app: TestApp, path: string, id: string): Promise<void> {
-    const stale = this.last.get(id);
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
-      const { text } = await app.fetch(path);
-      this.last.set(id, text);
-      if (text !== stale) return;
-    }
-    throw new Error(`${path} was not renewed`);
-  }
-
-  async play(line: string, app: TestApp, file: string): Promise<void> {
-    const later = /^later (\S+)$/.exec(line)?.[1];
-    if (later !== undefined) return this.clock.advance(toMs(later));
-    if (line === 'db fails') return void (this.fails = true);
-    const [, method = '', path = '', headers = '', outcome, status, wanted = ''] = REQUEST.exec(line) ?? [];
-    if (method === '') throw new Error(`${file} has a line that is no request: ${line}`);
-    const before = this.runs;
-    const answer = await app.fetch(path, { method, headers: pairs(headers, '; ') });
-    const said = `${file}: ${line}`;
-    const ran = (): number => this.runs - before;
-    expect([said, answer.status]).toEqual([said, Number(status ?? 200)]);
-    const id = `${path} ${headers}`;
-    if (outcome === 'made') expect([said, ran(), answer.headers.get('age')]).toEqual([said, 1, null]);
-    else if (outcome !== undefined) expect([said, answer.headers.has('age')]).toEqual([said, true]);
-    if (outcome === 'stored') expect([said, ran()]).toEqual([said, 0]);
-    if (outcome === 'stale') {
-      expect([said, answer.text]).toEqual([said, this.last.get(id)]);
-      if (this.fails) expect([said, ran()]).toEqual([said, 1]);
-    }
-    this.last.set(id, answer.text);
-    if (outcome === 'stale' && !this.fails) await this.renewed(app, path, id);
-    expectHeaders(said, answer, pairs(wanted, ' | '));
-  }
-}
-
-function expectHeaders(said: string, answer: Answer, wanted: Record<string, string>): void {
-  for (const [name, value] of Object.entries(wanted))
-    expect([said, name, answer.headers.get(name)]).toEqual([said, name, value]);
-}
-
-function pairs(text: string, separator: string): Record<string, string> {
-  const fields = text === '' ? [] : text.split(separator);
-  return Object.fromEntries(
-    fields.map((field): [string, string] => {
-      const colon = field.indexOf(': ');
-      return [field.slice(0, colon), field.slice(colon + 2)];
-    }),
-  );
-}
-
-function toMs(duration: string): number {
-  const unit = { s: 1000, m: 60_000, h: 3_600_000 }[duration.slice(-1)];
-  if (unit === undefined) throw new Error(`no duration: ${duration}`);
-  return Number(duration.slice(0, -1)) * unit;
-}

@@ -15,6 +15,7 @@ import {
   CACHING_CLOCK,
   CachePage,
   type CachePageOptions,
+  CacheService,
   CachingModule,
   type CachingOptions,
   NeverCache,
@@ -313,11 +314,19 @@ describe.each(PLATFORMS)('the page pipeline on %s', (platform) => {
       expect(runs).toBe(2);
     });
 
-    it.each(['user', 'varyOn'])('keeps pages that depend on %s out of caches on the way', async (option) => {
-      const options = { clientTtl: '30s', [option]: ({ headers }: AnyRequest) => headers['x-who'] } as const;
-      await start(pages('1m', options));
+    it('keeps pages of users out of caches on the way', async () => {
+      await start(pages('1m', { clientTtl: '30s', user: ({ headers }) => headers['authorization'] }));
       for (let time = 0; time < 2; time += 1)
-        expect((await ask('/p/1', { 'x-who': 'a' })).headers.get('cache-control')).toBe(
+        expect((await ask('/p/1', { authorization: 'a' })).headers.get('cache-control')).toBe(
+          'private, max-age=30',
+        );
+      expect(runs).toBe(1);
+    });
+
+    it('keeps pages by varyOn out of caches on the way', async () => {
+      await start(pages('1m', { clientTtl: '30s', varyOn: ({ headers }) => String(headers['x-tenant']) }));
+      for (let time = 0; time < 2; time += 1)
+        expect((await ask('/p/1', { 'x-tenant': 'a' })).headers.get('cache-control')).toBe(
           'private, max-age=30',
         );
       expect(runs).toBe(1);
@@ -414,6 +423,13 @@ describe.each(PLATFORMS)('the page pipeline on %s', (platform) => {
       });
       for (let time = 0; time < 2; time += 1)
         expect((await ask()).headers.get('surrogate-key')).toBe('all item%20run%201');
+    });
+
+    it('forgets a page when one of its tags is invalidated by hand', async () => {
+      await start(pages('1m', { tags: (_request, result) => [`item ${String(result)}`] }));
+      expect([await text(), await text()]).toEqual(['run 1', 'run 1']);
+      await app.app.get(CacheService).invalidateTags(['item run 1']);
+      expect(await text()).toBe('run 2');
     });
 
     it('does not store a page whose tags cannot be had', async () => {

@@ -24,3 +24,9 @@ export async function load<T>(code: string): Promise<T> {
     await rm(folder, { recursive: true });
   }
 }
+
+/** The names of the optional members that an interface declares itself. */
+export function membersOf(code: string, name: string): string[] {
+  const body = new RegExp(`export interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(code)?.[1] ?? '';
+  return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member = '']) => member);
+}
