@@ -72,4 +72,33 @@ describe('Deadlines', () => {
     clock.advance(100);
     expect(await second).toBe('late');
   });
+
+  it('reads answers that came while the process was held up before it expires anything', async () => {
+    let answer: (value: string) => void = () => undefined;
+    const timers: (() => void)[] = [];
+    let now = 0;
+    const held = new Deadlines({
+      now: () => now,
+      monotonic: () => now,
+      after: (_ms, callback) => {
+        timers.push(callback);
+        return () => undefined;
+      },
+    });
+    const [answered, silent] = [new Promise<string>((resolve) => (answer = resolve)), NEVER].map((promise) =>
+      held.bound(
+        promise,
+        100,
+        () => new Error('too long'),
+        (value) => `got ${value}`,
+        () => 'late',
+      ),
+    );
+    now = 400;
+    timers.shift()?.();
+    answer('it');
+    expect(await answered).toBe('got it');
+    timers.shift()?.();
+    expect(await silent).toBe('late');
+  });
 });
