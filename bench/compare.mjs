@@ -2,6 +2,9 @@ import { CacheService, CachingModule } from 'nestjs-caching';
 import { Test } from '@nestjs/testing';
 import { median, spread, table } from './table.mjs';
 
+/** What one subject may take of a round, in microseconds; more would only let the machine change in between. */
+const ROUND_US = 200_000;
+
 /** A cache as an application has it. */
 export async function open(options) {
   const module = await Test.createTestingModule({ imports: [CachingModule.forRoot(options)] }).compile();
@@ -34,19 +37,30 @@ export async function compare(title, baseNames, subjects, count, rounds) {
 /** What one operation of each subject takes in each round, in microseconds. */
 async function inTurns(subjects, count, rounds) {
   const measured = subjects.map(() => ({ wall: [], cpu: [] }));
-  for (const [, run] of subjects) await run(count);
+  const counts = [];
+  for (const [, run] of subjects) counts.push(await countFor(run, count));
   for (let round = 0; round < rounds; round += 1) {
+    global.gc();
     for (let turn = 0; turn < subjects.length; turn += 1) {
       const index = (turn + round) % subjects.length;
       // What one subject leaves behind is not collected in another's time.
-      global.gc();
+      global.gc({ type: 'minor' });
       const used = process.cpuUsage();
-      measured[index].wall.push(await microseconds(subjects[index][1], count));
+      measured[index].wall.push(await microseconds(subjects[index][1], counts[index]));
       const { user, system } = process.cpuUsage(used);
-      measured[index].cpu.push((user + system) / count);
+      measured[index].cpu.push((user + system) / counts[index]);
     }
   }
   return measured;
+}
+
+/** Warms a subject up, and answers how often it is run in a round: fewer times than `most` if it is slow. */
+async function countFor(run, most) {
+  await run(Math.min(1000, most));
+  const time = await microseconds(run, Math.min(1000, most));
+  const count = Math.max(100, Math.min(most, Math.round(ROUND_US / time)));
+  await run(count);
+  return count;
 }
 
 /** What one of `count` operations takes. */
