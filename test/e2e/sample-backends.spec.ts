@@ -8,6 +8,17 @@ import { PLATFORMS } from '../support/test-app.js';
 
 const PATHS = ['/slow-api/page', '/slow-api/manual', '/slow-class/first'];
 
+/** Peers of `nestjs-caching/compat`, and template engines that the sample does not use. */
+const NOT_FOR_BACKENDS = [
+  '@nestjs/cache-manager',
+  'cache-manager',
+  'ejs',
+  'eta',
+  'liquidjs',
+  'nunjucks',
+  'pug',
+];
+
 describe('CACHE_URL', () => {
   let sample: SampleProcess | undefined;
 
@@ -58,7 +69,9 @@ describe('CACHE_URL', () => {
   it('finds its packages after an install without those for development', () => {
     const { peerDependenciesMeta } = manifest('libs/caching');
     const { dependencies } = manifest('apps/sample');
-    expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(Object.keys(peerDependenciesMeta)));
+    const ofBackends = Object.keys(peerDependenciesMeta).filter((name) => !NOT_FOR_BACKENDS.includes(name));
+    expect(ofBackends.length).toBeGreaterThan(4);
+    expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(ofBackends));
   });
 
   const keptIn = (name: ServiceName, schemes: readonly string[]): void =>
