@@ -1,10 +1,11 @@
-// npm run bench [-- low-level|backends|pages|heap …]: everything beside its peers in one run, ratios first. Parts can be named
+// npm run bench [-- low-level|backends|pages|fragments|heap …]: everything beside its peers in one run, ratios first. Parts can be named
 // too: hits, tags, stampede, stall of `low-level`; redis, file, memory, database, each of `backends`.
 import { startService } from '../scripts/services/index.mjs';
 
 // Read when the library is loaded, so it comes before.
 process.env.NODE_ENV = 'production';
 const { benchBackends } = await import('./backends.mjs');
+const { benchFragments } = await import('./fragments.mjs');
 const { benchHeap } = await import('./heap.mjs');
 const { benchLowLevel } = await import('./low-level.mjs');
 const { benchPages } = await import('./pages.mjs');
@@ -15,6 +16,7 @@ try {
   await benchLowLevel({ redis, isWanted: (part) => isWanted('low-level', part) });
   await benchBackends({ redisUrl: redis.url, isWanted: (part) => isWanted('backends', part) });
   if (isWanted('pages')) await benchPages({ redisUrl: redis.url, rounds: 3, seconds: 2 });
+  if (isWanted('fragments')) await benchFragments({ rounds: 5 });
   if (isWanted('heap')) await benchHeap();
 } finally {
   await redis.stop();

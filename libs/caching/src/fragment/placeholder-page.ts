@@ -31,8 +31,8 @@ interface RenderedBlock {
  * users write cannot be a placeholder: each page has a random mark of 128 bits.
  */
 export class PlaceholderPage {
-  private readonly mark = `fragment-${randomBytes(16).toString('hex')}-`;
-  private readonly pattern = new RegExp(`${this.mark}(\\d+);`);
+  private mark = '';
+  private pattern = /$^/;
   private readonly requests: FragmentRequest[] = [];
 
   constructor(
@@ -42,6 +42,10 @@ export class PlaceholderPage {
 
   /** Takes a fragment up; answers its index. */
   add(request: FragmentRequest): number {
+    if (this.mark === '') {
+      this.mark = `fragment-${randomBytes(16).toString('hex')}-`;
+      this.pattern = new RegExp(`${this.mark}(\\d+);`);
+    }
     return this.requests.push(request) - 1;
   }
 
@@ -56,6 +60,7 @@ export class PlaceholderPage {
 
   /** A text with its fragments in their places. */
   async fill(html: string, looks?: Looks): Promise<string> {
+    if (this.requests.length === 0) return html;
     const parts = html.split(this.pattern);
     if (parts.length === 1) return html;
     const indexes = indexesIn(parts);

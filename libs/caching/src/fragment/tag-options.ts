@@ -1,4 +1,4 @@
-import { type Duration, type Ttl, toMs } from '../duration.js';
+import type { Duration, Ttl } from '../duration.js';
 import { InvalidArgumentError, InvalidDurationError } from '../errors.js';
 import { suggestion } from '../option-problems.js';
 import type { FragmentVary } from './fragment-key.js';
@@ -16,6 +16,7 @@ const TAG_OPTIONS = [
   'data',
   'prefetched',
 ] as const;
+const NONE: readonly unknown[] = [];
 
 /**
  * The options of a tag as an author wrote them. Templates know no types, so what is given and is not there is an error
@@ -26,33 +27,55 @@ const TAG_OPTIONS = [
  */
 export function tagOptions(
   given: Readonly<Record<string, unknown>>,
-  positional: readonly unknown[] = [],
+  positional: readonly unknown[] = NONE,
 ): FragmentOptions<unknown> {
+  const options: { -readonly [O in keyof FragmentOptions<unknown>]: FragmentOptions<unknown>[O] } = {};
+  let vary = positional;
+  // A page may have many tags, so nothing is copied that need not be.
   for (const key of Object.keys(given)) {
-    if (TAG_OPTIONS.includes(key as (typeof TAG_OPTIONS)[number])) continue;
-    const allowed = `${suggestion(key, TAG_OPTIONS)}; a fragment takes ${TAG_OPTIONS.join(', ')}`;
-    throw new InvalidArgumentError(`Unknown option "${key}"${allowed}.`);
+    const value = given[key];
+    switch (key as (typeof TAG_OPTIONS)[number]) {
+      case 'ttl':
+        options.ttl = present(value) as Ttl;
+        break;
+      case 'staleWhileRevalidate':
+        options.staleWhileRevalidate = present(value) as Duration;
+        break;
+      case 'staleIfError':
+        options.staleIfError = present(value) as Duration;
+        break;
+      case 'cache':
+        options.cache = text('cache', value);
+        break;
+      case 'tags':
+        options.tags = tagList(value);
+        break;
+      case 'prefetched':
+        options.prefetched = prefetchedOf(value);
+        break;
+      case 'data':
+        options.data = value;
+        break;
+      case 'varyOn':
+        vary =
+          vary.length === 0 && Array.isArray(value) ? (value as unknown[]) : [...vary, ...[value].flat()];
+        break;
+      default:
+        throw unknownOption(key);
+    }
   }
-  return {
-    ...('ttl' in given && { ttl: present(given['ttl']) as Ttl }),
-    ...('staleWhileRevalidate' in given && { staleWhileRevalidate: window(given['staleWhileRevalidate']) }),
-    ...('staleIfError' in given && { staleIfError: window(given['staleIfError']) }),
-    ...('cache' in given && { cache: text('cache', given['cache']) }),
-    ...('tags' in given && { tags: tagList(given['tags']) }),
-    ...('prefetched' in given && { prefetched: prefetchedOf(given['prefetched']) }),
-    data: given['data'],
-    varyOn: [...positional, ...('varyOn' in given ? [given['varyOn']].flat() : [])] as FragmentVary[],
-  };
+  options.varyOn = vary as FragmentVary[];
+  return options;
+}
+
+function unknownOption(key: string): InvalidArgumentError {
+  const allowed = `${suggestion(key, TAG_OPTIONS)}; a fragment takes ${TAG_OPTIONS.join(', ')}`;
+  return new InvalidArgumentError(`Unknown option "${key}"${allowed}.`);
 }
 
 function present(value: unknown): unknown {
   if (value === undefined) throw new InvalidDurationError(value);
   return value;
-}
-
-function window(value: unknown): Duration {
-  toMs(present(value) as Duration);
-  return value as Duration;
 }
 
 function text(option: string, value: unknown): string {
@@ -64,6 +87,7 @@ function text(option: string, value: unknown): string {
 
 /** A list, or text with one tag or several, apart by spaces or commas: not every engine can write lists. */
 function tagList(value: unknown): readonly string[] {
+  if (typeof value === 'string' && /^[^\s,]+$/.test(value)) return [value];
   if (typeof value === 'string') return value.split(/[\s,]+/).filter((tag) => tag !== '');
   if (Array.isArray(value)) return value as readonly string[];
   throw new InvalidArgumentError(
