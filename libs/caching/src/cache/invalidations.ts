@@ -51,16 +51,21 @@ export class Invalidations {
     if (tags.length === 0) return;
     const { journal } = this.entries;
     const at = this.entries.now();
+    const nameOf = isSoft ? changeOf.softTag : changeOf.tag;
     const missed = (): void => {
       for (const tag of tags) {
         const redo = async () => {
           await this.policy.demand('replay', () => this.raise([tag], isSoft));
         };
-        journal.remember(changeOf.tag(tag), { redo, size: tag.length, at });
+        journal.remember(nameOf(tag), { redo, size: tag.length, at });
       }
     };
     await this.policy.write('invalidateTags', call, undefined, missed);
-    if (!journal.isEmpty) for (const tag of tags) journal.forget(changeOf.tag(tag));
+    if (journal.isEmpty) return;
+    for (const tag of tags) {
+      journal.forget(changeOf.softTag(tag));
+      if (!isSoft) journal.forget(changeOf.tag(tag));
+    }
   }
 
   private async raise(tags: readonly string[], isSoft: boolean): Promise<void> {

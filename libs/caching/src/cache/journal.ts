@@ -16,6 +16,8 @@ export interface PendingChange {
 export const changeOf = {
   key: (keyPath: string) => `key:${keyPath}`,
   tag: (tag: string) => `tag:${tag}`,
+  /** Beside {@link tag}: it does less, so it never takes the place of one. */
+  softTag: (tag: string) => `soft:${tag}`,
   all: 'all',
 };
 
@@ -54,7 +56,9 @@ export class Journal {
   hides(keyPath: string, { createdAt, guard }: Entry<unknown>): boolean {
     const isLater = (name: string) => (this.changes.get(name)?.at ?? -Infinity) >= createdAt;
     if (isLater(changeOf.all) || isLater(changeOf.key(keyPath))) return true;
-    return guard?.tags.some(({ tag }) => isLater(changeOf.tag(tag))) ?? false;
+    return (
+      guard?.tags.some(({ tag }) => isLater(changeOf.tag(tag)) || isLater(changeOf.softTag(tag))) ?? false
+    );
   }
 
   /** Whether a change to the key, or to everything, is pending. */
