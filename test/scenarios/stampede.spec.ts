@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { LoadCycleError, LoadTimeoutError } from 'nestjs-caching';
+import { LoadCycleError, LoadTimeoutError, TooManyLoadsError } from 'nestjs-caching';
 import { gate, heldFactory } from '../support/gate.js';
 import { describeScenarios, until } from '../support/scenarios.js';
 
@@ -229,6 +229,24 @@ describeScenarios('C-A · stampede and factories', (world) => {
       'once',
     );
     expect(await cache.getOrSet('l', () => 'v', options)).toBe('v');
+  });
+
+  it('as many loads run as maxConcurrentLoads allows → one more is a typed error, or a stale value; afterwards there is room', async () => {
+    const { cache } = await world.open({ maxConcurrentLoads: 2 });
+    const life = { ttl: '1m', staleIfError: '1h' } as const;
+    await cache.set('stale', 'old', life);
+    world.clock.advance(60_000);
+    const [one, two] = [heldFactory('1'), heldFactory('2')];
+    const running = [cache.getOrSet('one', one.factory), cache.getOrSet('two', two.factory)];
+    await Promise.all([one.started, two.started]);
+    const followers = cache.getOrSet('one', () => 'never');
+    await expect(cache.getOrSet('three', () => '3')).rejects.toThrow(TooManyLoadsError);
+    expect(await cache.getOrSet('stale', () => 'new', life)).toBe('old');
+    one.finish();
+    expect([await running[0], await followers]).toEqual(['1', '1']);
+    expect(await cache.getOrSet('three', () => '3')).toBe('3');
+    two.finish();
+    await running[1];
   });
 
   it('18 · caller A soft 50 ms, caller B soft 500 ms on one flight, stale present → A stale at 50 ms, B fresh if ready', async () => {

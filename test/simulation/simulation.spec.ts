@@ -42,6 +42,13 @@ describe('several nodes over one store, with delays, drops, duplicates, reorderi
       },
     ],
     [
+      'leases that everybody gets',
+      (backend) => {
+        const { add } = backend;
+        backend.add = async (key, payload, ttlMs) => (await add(key, payload, ttlMs)) || !key.includes('@');
+      },
+    ],
+    [
       'tags whose records are never changed',
       (backend) => {
         const { compareAndSet } = backend;

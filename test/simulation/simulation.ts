@@ -31,6 +31,8 @@ interface Plan {
   /** The store goes back to an older state. Then the source is changed with tags alone, and no node crashes. */
   readonly hasRestore: boolean;
   readonly staleMs: number;
+  /** Nothing goes wrong: then a key is never loaded twice at once. */
+  readonly isQuiet: boolean;
 }
 
 export interface Outcome {
@@ -64,7 +66,7 @@ export class Simulation {
     const { world } = this;
     const isRough = world.happens(0.7);
     const hasRestore = world.happens(0.15);
-    this.plan = {
+    const plan = {
       nodes: 2 + Math.floor(world.between(0, 3)),
       faults: {
         delay: world.pick([1, 5, 40]),
@@ -78,6 +80,9 @@ export class Simulation {
       hasRestore,
       staleMs: world.pick([0, 0, 5000]),
     };
+    const { drop, duplicate, error } = plan.faults;
+    const hasTrouble = plan.hasCrashes || plan.hasClockJumps || plan.hasEvictions || hasRestore;
+    this.plan = { ...plan, isQuiet: drop + duplicate + error === 0 && !hasTrouble };
   }
 
   async run(): Promise<Outcome> {
@@ -152,7 +157,7 @@ export class Simulation {
     const value = await cache.getOrSet<Observed>(
       key,
       async ({ addTags }) => {
-        const made = await this.factory(key, clock);
+        const made = await this.factory(key, clock, startedAt);
         if (isLate) addTags(tags);
         return made;
       },
@@ -168,10 +173,12 @@ export class Simulation {
     const failuresBefore = failuresOf(cache);
     const values = await cache.getOrSetMany<Observed>(
       KEYS,
-      async (missing) =>
-        new Map(
-          await Promise.all(missing.map(async (key) => [key, await this.factory(key, clock)] as const)),
-        ),
+      async (missing) => {
+        const loads = missing.map(async (key) => [key, await this.factory(key, clock, startedAt)] as const);
+        // A batch that fails ends when the last of its parts does.
+        await Promise.allSettled(loads);
+        return new Map(await Promise.all(loads));
+      },
       { tags: TAGS },
     );
     if (failuresOf(cache) !== failuresBefore) return;
@@ -179,8 +186,20 @@ export class Simulation {
       this.saw('getOrSetMany', key, startedAt, value, TTL + this.plan.staleMs);
   }
 
-  private async factory(key: string, clock: NodeClock): Promise<Observed> {
+  private async factory(key: string, clock: NodeClock, askedAt: number): Promise<Observed> {
     this.loads += 1;
+    const isQuiet = this.plan.isQuiet && this.nodes.every(({ cache }) => failuresOf(cache) === 0);
+    const run = isQuiet
+      ? this.history.begunRun(key, askedAt, this.world.now, LOAD_TIMEOUT)
+      : { endedAt: Infinity };
+    try {
+      return await this.read(key, clock);
+    } finally {
+      run.endedAt = this.world.now;
+    }
+  }
+
+  private async read(key: string, clock: NodeClock): Promise<Observed> {
     await this.world.sleep(this.world.between(0, 30));
     const value = { key, version: this.source.get(key) ?? 0, readAt: this.world.now };
     const isSlow = !this.areFaultsOver && this.world.happens(0.05);
@@ -200,7 +219,10 @@ export class Simulation {
     for (const key of keys) this.source.set(key, (this.source.get(key) ?? 0) + 1);
     const versions = new Map(keys.map((key) => [key, this.source.get(key) ?? 0]));
     const startedAt = this.world.now;
+    // What a batch has loaded depends on all tags.
+    const begun = this.history.begunChange(KEYS);
     await change();
+    begun.endedAt = this.world.now;
     this.history.acknowledged(what, startedAt, this.world.now, versions);
   }
 
@@ -209,8 +231,10 @@ export class Simulation {
     this.source.set(key, version);
     const startedAt = this.world.now;
     const write = this.history.begunWrite(key, version, startedAt);
+    const begun = this.history.begunChange([key]);
     await cache.set(key, { key, version, readAt: startedAt } satisfies Observed, { tags: tagsOf(key) });
     write.endedAt = this.world.now;
+    begun.endedAt = this.world.now;
     this.history.acknowledged(`set(${key})`, startedAt, this.world.now, new Map([[key, version]]));
   }
 
@@ -256,8 +280,12 @@ export class Simulation {
     });
   }
 
-  /** The store loses its latest writes. Every node looks once; from then on nothing may have come back. */
+  /**
+   * The store loses its latest writes. Every node looks once; from then on nothing may have come back. A read that is on its
+   * way meanwhile may have seen half of either state.
+   */
   private async restore(): Promise<void> {
+    this.history.restored(Infinity);
     this.store.restore();
     const looks = this.nodes.map(({ cache }) => cache.get('look').catch(() => undefined));
     await Promise.race([Promise.all(looks), this.world.sleep(2000)]);
@@ -272,7 +300,7 @@ export class Simulation {
       await first?.cache.invalidateTags(['all']);
       for (const { cache, clock } of this.nodes) {
         for (const key of KEYS) {
-          const load = () => this.factory(key, clock);
+          const load = () => this.factory(key, clock, this.world.now);
           values.push(await cache.getOrSet<Observed>(key, load, { tags: tagsOf(key), errorTtl: 0 }));
         }
       }

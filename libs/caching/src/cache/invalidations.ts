@@ -47,9 +47,12 @@ export class Invalidations {
   }
 
   private async raise(tags: readonly string[], isSoft: boolean): Promise<void> {
-    const { stamps, memo } = this.entries;
+    const { stamps, memo, backend } = this.entries;
     const stamp = await stamps.take();
     await this.entries.tags.raise(tags, stamp, isSoft);
+    // A copy of the store that was made before the tags were raised must look older than what everybody has seen. Raising
+    // them first instead would let a record that is lost meanwhile be made anew under a stamp that entries already have.
+    if (backend.capabilities.shared) await stamps.take();
     memo.forget();
   }
 }
