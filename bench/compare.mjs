@@ -1,4 +1,4 @@
-import { CacheService, CachingModule } from 'nestjs-caching';
+import { Cached, CacheService, CachingModule } from 'nestjs-caching';
 import { Test } from '@nestjs/testing';
 import { median, spread, table } from './table.mjs';
 
@@ -10,6 +10,34 @@ export async function open(options) {
   const module = await Test.createTestingModule({ imports: [CachingModule.forRoot(options)] }).compile();
   await module.init();
   return { cache: module.get(CacheService, { strict: false }), close: () => module.close() };
+}
+
+/** A provider with a decorated method, as an application has it. Decorators are applied by hand: this is not compiled. */
+export async function openDecorated() {
+  let value;
+  class Products {
+    async find(_key) {
+      return value;
+    }
+  }
+  const descriptor = Object.getOwnPropertyDescriptor(Products.prototype, 'find');
+  Cached('15m')(Products.prototype, 'find', descriptor);
+  Object.defineProperty(Products.prototype, 'find', descriptor);
+  const module = await Test.createTestingModule({
+    imports: [CachingModule.forRoot()],
+    providers: [Products],
+  }).compile();
+  await module.init();
+  const products = module.get(Products);
+  return {
+    find: (key) => products.find(key),
+    close: () => module.close(),
+    async fill(stored) {
+      value = stored;
+      await module.get(CacheService, { strict: false }).clear();
+      for (const key of KEYS) await products.find(key);
+    },
+  };
 }
 
 /**

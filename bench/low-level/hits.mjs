@@ -4,7 +4,7 @@ import { memoryDriver } from 'bentocache/drivers/memory';
 import { createCache } from 'cache-manager';
 import { Cacheable } from 'cacheable';
 import { LRUCache } from 'lru-cache';
-import { compare, KEYS, open, VALUES } from '../compare.mjs';
+import { compare, KEYS, open, openDecorated, VALUES } from '../compare.mjs';
 
 const COUNT = 100_000;
 const TTL = '15m';
@@ -15,6 +15,7 @@ const TTL = '15m';
  */
 export async function benchHits({ rounds }) {
   const ours = await open({});
+  const decorated = await openDecorated();
   const lru = new LRUCache({ max: 10_000 });
   const peers = openPeers();
   for (const [name, value] of Object.entries(VALUES)) {
@@ -23,11 +24,13 @@ export async function benchHits({ rounds }) {
       await ours.cache.set(key, value);
       for (const peer of peers) await peer.set(key, value);
     }
+    await decorated.fill(value);
     const subjects = [
       ['lru-cache, raw get', (n) => rawGets(lru, n)],
       ['lru-cache, raw get, awaited', (n) => awaitedGets(lru, n)],
       ['CacheService.get', (n) => gets(ours.cache, n)],
       ['CacheService.getOrSet', (n) => getOrSets(ours.cache, n)],
+      ['@Cached method', (n) => reads(decorated.find, n)],
       ...peers.flatMap(({ reads: named }) =>
         Object.entries(named).map(([call, read]) => [call, (n) => reads(read, n)]),
       ),
@@ -35,6 +38,7 @@ export async function benchHits({ rounds }) {
     await compare(`Reads that hit in memory, ${name}`, ['raw', 'awaited'], subjects, COUNT, rounds);
   }
   await ours.close();
+  await decorated.close();
   for (const peer of peers) await peer.close?.();
 }
 

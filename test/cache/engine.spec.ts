@@ -195,6 +195,26 @@ function describeEngine(name: string, options: () => CacheOptions): void {
       );
     });
 
+    it('takes what the factory of many says for one key, and refuses keys that are not being loaded', async () => {
+      const all = ['a', 'b', 'c'];
+      await cache.getOrSetMany(all, (missing, { addTags, setTtl }) => {
+        addTags(['all']);
+        for (const key of missing) addTags([`of:${key}`], key);
+        setTtl(0, 'b');
+        return new Map(missing.map((key) => [key, key]));
+      });
+      expect([...(await other.getMany(all)).keys()]).toEqual(['a', 'c']);
+      await other.invalidateTags(['of:a']);
+      expect([...(await cache.getMany(all)).keys()]).toEqual(['c']);
+      await other.invalidateTags(['all']);
+      expect((await cache.getMany(all)).size).toBe(0);
+      const odd = cache.getOrSetMany(['d'], (_missing, { addTags }) => {
+        addTags(['t'], 'e');
+        return new Map();
+      });
+      await expect(odd).rejects.toMatchObject({ code: 'CACHING_INVALID_ARGUMENT' });
+    });
+
     it('serves stale values while it refreshes, and on errors', async () => {
       const options = { ttl: 30, staleWhileRevalidate: '1m', staleIfError: '1m' } as const;
       await cache.set('k', 'first', options);

@@ -4,10 +4,11 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import * as library from 'nestjs-caching';
-import { FakeClock } from 'nestjs-caching/testing';
+import { FailingBackend, FakeClock } from 'nestjs-caching/testing';
 import { openCache } from '../support/caches.js';
 import { example, load, membersOf, read } from '../support/examples.js';
 import { playRequests } from '../support/request-examples.js';
+import { memory } from '../support/scenarios.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
 
 /** The service of the README. */
@@ -135,20 +136,23 @@ describe('docs/migrating-from-cache-manager.md', () => {
 
 describe('docs/low-level.md', () => {
   it('says what its calls answer', async () => {
-    const blocks = [...(await read('docs/low-level.md')).matchAll(/```ts run( clock)?\n([^]*?)```/g)];
+    const blocks = [
+      ...(await read('docs/low-level.md')).matchAll(/```ts run(?: clock| outage)?\n([^]*?)```/g),
+    ];
     expect(blocks.length).toBeGreaterThan(8);
-    for (const [, , block = ''] of blocks) {
+    for (const [, block = ''] of blocks) {
       const clock = new FakeClock();
-      const cache = await openCache({}, clock);
+      const backend = new FailingBackend(memory(clock), clock);
+      const cache = await openCache({ backend }, clock);
       const checked = block.replace(/^(.*); \/\/ → (.*)$/gm, 'expect(await ($1)).toStrictEqual($2);');
       expect(checked).not.toContain('// →');
       const { code } = await transform(
-        `export async function run(cache, clock, expect, settled) {${checked}}`,
+        `export async function run(cache, clock, backend, expect, settled) {${checked}}`,
         { jsc: { target: 'es2022' } },
       );
       const { run } = await load<{ run: (...given: unknown[]) => Promise<void> }>(code);
       const settled = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 20));
-      await run(cache, clock, expect, settled);
+      await run(cache, clock, backend, expect, settled);
       await cache.close();
     }
   });

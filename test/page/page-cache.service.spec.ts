@@ -286,7 +286,8 @@ describeWith('redis')('PageCache on Redis', () => {
     const ofOne = await costOf(() => pages.invalidate(whole));
     for (let page = 0; page < 200; page += 1) await visitStored(app.url, `/products?sort=${page}`);
     const ofMany = await costOf(() => pages.invalidate(whole));
-    expect(ofOne).toBeLessThanOrEqual(8);
+    // Two stamps and a record, each a script that reads and writes, and what the script's own commands count as.
+    expect(ofOne).toBeLessThanOrEqual(11);
     expect(ofMany).toBeLessThanOrEqual(ofOne);
     expect(await costOf(() => pages.invalidate({ path: '/never/asked/for' }))).toBe(1);
     plain.destroy();

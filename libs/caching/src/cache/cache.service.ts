@@ -45,6 +45,12 @@ import { Writes } from './writes.js';
  *
  * When the backend fails, reads answer as if the cache were empty; all else rejects with a `BackendError`, unless the
  * cache has `onError: 'ignore'`.
+ *
+ * A ttl is **milliseconds** or `'250ms'`, `'30s'`, `'15m'`, `'12h'`, `'7d'`; `null` never expires, 0 or less does not keep;
+ * left out, it is the `ttl` of the cache (15 minutes). A `version` that is left out is that of the cache (1).
+ *
+ * Every method throws `InvalidKeyError` for a key or a version that is none, `InvalidDurationError` for a duration that is
+ * none, and `CacheClosedError` after the application has shut down.
  */
 export class CacheService {
   /** The name that this cache was configured under. */
@@ -77,7 +83,10 @@ export class CacheService {
     return this.engine.entries.counters.snapshot();
   }
 
-  /** The value, or `default`, or `undefined`. (Django: `get`) */
+  /**
+   * The value, or `default`, or `undefined`: frozen and shared, or with `copy` a private one. Does not use stale windows.
+   * (Django: `get`)
+   */
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
       const found = this.reads.one(this.segments(key), this.version(options));
@@ -88,14 +97,25 @@ export class CacheService {
     }
   }
 
-  /** Stores, over whatever was there. (Django: `set`) @throws UnserializableValueError */
+  /**
+   * Stores, over whatever was there, and wins over loads of the key that are under way. (Django: `set`)
+   *
+   * @param options a ttl, or ttl, tags, stale windows and version
+   * @throws UnserializableValueError; ValueTooLargeError, and the key is absent then; InvalidArgumentError for tags that are
+   * none; BackendError, and the change is made up for when the backend is back
+   */
   async set(key: string, value: unknown, options?: Ttl | SetOptions): Promise<void> {
     const life = this.loads.life(options);
     const write = { segments: this.segments(key), made: this.loads.made(value) };
     await this.writes.set(write, this.version(asOptions(options)), life);
   }
 
-  /** Stores if the key is absent; answers whether it was. Atomic across processes. (Django: `add`) */
+  /**
+   * Stores if the key is absent; answers whether it was. Atomic across processes, on keyv within one. With a ttl of 0 or
+   * less it stores nothing and answers all the same. (Django: `add`)
+   *
+   * @throws as {@link set}
+   */
   async add(key: string, value: unknown, options?: Ttl | SetOptions): Promise<boolean> {
     const life = this.loads.life(options);
     const made = this.loads.made(value);
@@ -109,8 +129,11 @@ export class CacheService {
    * others. A miss answers what a hit will answer: the stored snapshot. A factory's `undefined` is answered and not
    * stored. If only the write fails, or an invalidation came during the load, the value is answered and not stored.
    *
-   * @throws whatever the factory throws, to everybody who waits; LoadTimeoutError, LoadCycleError, TooManyLoadsError,
-   * UnserializableValueError. (Django: `get_or_set`, which has no flight)
+   * Never fails because of the backend: then it loads. (Django: `get_or_set`, which has no flight)
+   *
+   * @param options a ttl, or also tags, stale windows, `timeout`, `softTimeout`, `errorTtl`, `signal`, `copy`, version
+   * @throws whatever the factory throws, to everybody who waits and for `errorTtl` (1 s) to all who ask; LoadTimeoutError,
+   * LoadCycleError, TooManyLoadsError, UnserializableValueError; the reason of the `signal`
    */
   getOrSet<T>(key: string, factory: Factory<T>, options?: Ttl | GetOrSetOptions): Promise<T> {
     try {
@@ -130,7 +153,9 @@ export class CacheService {
 
   /**
    * As {@link getOrSet} for many keys: one look at all of them, and one run of the factory for those that are missing and
-   * that nobody else is loading. The answer has the caller's keys; what the factory leaves out is not in it.
+   * that nobody else is loading. The answer has the caller's keys; what the factory leaves out is not in it. (Django: none)
+   *
+   * @throws as {@link getOrSet}: what fails for one key fails the call
    */
   async getOrSetMany<T>(
     keys: Iterable<string>,
@@ -141,17 +166,28 @@ export class CacheService {
     return this.loads.many(asked, this.version(asOptions(options)), factory, options);
   }
 
-  /** Whether the key is present. (Django: `has_key`) */
+  /** Whether the key is present, `null` included; `false` while the backend is away. (Django: `has_key`) */
   async has(key: string, options?: VersionOptions): Promise<boolean> {
     return (await this.reads.one(this.segments(key), this.version(options))) !== undefined;
   }
 
-  /** Removes; answers whether the key was present. (Django: `delete`) */
+  /**
+   * Removes, and wins over loads of the key that are under way; answers whether the key was present, which an expired one is
+   * not. (Django: `delete`)
+   *
+   * @throws BackendError, and the change is made up for when the backend is back
+   */
   async delete(key: string, options?: VersionOptions): Promise<boolean> {
     return this.writes.delete(this.segments(key), this.version(options));
   }
 
-  /** Gives a present entry a new life, counted from now; answers whether it was present. (Django: `touch`) */
+  /**
+   * Gives a present entry a new life, counted from now; answers whether it was present. Never revives what has expired; 0 or
+   * less removes. (Django: `touch`)
+   *
+   * @param ttl default: the `ttl` of the cache
+   * @throws BackendError
+   */
   async touch(key: string, ttl: Ttl = this.options.ttlMs, options?: VersionOptions): Promise<boolean> {
     const ttlMs = ttlToMs(ttl);
     if (ttlMs !== null && ttlMs <= 0) return this.delete(key, options);
@@ -159,7 +195,7 @@ export class CacheService {
     return this.present.touch(this.segments(key), this.version(options), ttlMs);
   }
 
-  /** Lets a present entry live for ever; answers whether it was present. (django-redis: `persist`) */
+  /** Lets a present entry live for ever; answers whether it was present. (django-redis: `persist`) @throws BackendError */
   persist(key: string, options?: VersionOptions): Promise<boolean> {
     return this.touch(key, null, options);
   }
@@ -169,7 +205,10 @@ export class CacheService {
     return this.present.ttl(this.segments(key), this.version(options));
   }
 
-  /** The present ones, under the caller's keys, in one round trip. (Django: `get_many`) */
+  /**
+   * The present ones, under the caller's keys, in one round trip, and one more if they have tags; an empty Map while the
+   * backend is away. (Django: `get_many`)
+   */
   async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
     const asked = [...new Set(keys)];
     const found = await this.reads.many(
@@ -184,7 +223,12 @@ export class CacheService {
     return values;
   }
 
-  /** Stores many, with one life for all; answers the keys that the backend refused. (Django: `set_many`) */
+  /**
+   * Stores many in one round trip, with one life for all; answers the keys that were refused one by one, for their size, and
+   * that are absent then. (Django: `set_many`)
+   *
+   * @throws UnserializableValueError, before anything is stored; BackendError, and the changes are made up for
+   */
   async setMany(
     values: Iterable<readonly [string, unknown]> | Readonly<Record<string, unknown>>,
     options?: Ttl | SetOptions,
@@ -207,7 +251,7 @@ export class CacheService {
     return refused.map((segments) => writes.get(segments)?.key ?? segments);
   }
 
-  /** Removes many; answers how many were present. (Django: `delete_many`) */
+  /** {@link delete} for many, in one round trip; answers how many were present. (Django: `delete_many`) @throws BackendError */
   async deleteMany(keys: Iterable<string>, options?: VersionOptions): Promise<number> {
     const segments = [...new Set(keys)].map((key) => this.segments(key));
     return segments.length === 0 ? 0 : this.writes.deleteMany(segments, this.version(options));
@@ -216,8 +260,9 @@ export class CacheService {
   /**
    * Adds to a counter and keeps its life, atomically; answers the new number. (Django: `incr`)
    *
-   * @param delta a safe integer; default 1
-   * @throws MissingKeyError without `initial`; NotANumberError; NumberOutOfRangeError
+   * @param delta a safe integer, negative ones too; default 1
+   * @param options `initial`, where an absent counter starts, and the ttl that it has then
+   * @throws MissingKeyError without `initial`; NotANumberError; NumberOutOfRangeError; BackendError whatever `onError` says
    */
   async increment(key: string, delta = 1, options?: IncrementOptions): Promise<number> {
     const { ttlMs } = this.loads.life(options);
@@ -242,7 +287,8 @@ export class CacheService {
    * Moves a present entry to a later version and keeps its remaining life; answers the new version. (Django:
    * `incr_version`, which begins a new life)
    *
-   * @throws MissingKeyError; InvalidKeyError for a version that is none
+   * @param delta a safe integer, negative ones too; default 1
+   * @throws MissingKeyError; InvalidKeyError if the new version would be none; BackendError whatever `onError` says
    */
   async incrementVersion(key: string, delta = 1, options?: VersionOptions): Promise<number> {
     const from = this.version(options);
@@ -260,9 +306,9 @@ export class CacheService {
 
   /**
    * Makes every entry with any of these tags absent: at constant cost, seen at once by every process, and by loads that
-   * are under way. With `soft` it makes them stale instead.
+   * are under way. With `soft` it makes them stale instead. Change the data first. (Django: none)
    *
-   * @throws InvalidArgumentError
+   * @throws InvalidArgumentError for tags that are none; BackendError, and the change is made up for when the backend is back
    */
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.assertOpen();
@@ -274,13 +320,18 @@ export class CacheService {
    * Takes a lock that at most one holder has, in all processes on the backend; give it back with `release()` or `await
    * using`. Its `token` grows with every lock of the name, for stores that refuse a smaller one. (django-redis: `lock`)
    *
+   * @param options `ttl`, how long it holds without being extended (10 s), and `wait`, how long to wait for it (5 s)
    * @throws LockTimeoutError; BackendError whatever `onError` says
    */
   async lock(name: string, options?: LockOptions): Promise<Lock> {
     return this.locks.acquire(name, this.segments(name), lockTerms(options));
   }
 
-  /** Runs a function under a lock, which is extended while it runs and given back afterwards. @throws LockTimeoutError */
+  /**
+   * Runs a function under a {@link lock}, which is extended while it runs and given back afterwards.
+   *
+   * @throws what the function throws; LockTimeoutError; BackendError
+   */
   async runExclusive<R>(
     name: string,
     run: (lock: Lock) => R | Promise<R>,
@@ -301,7 +352,12 @@ export class CacheService {
       yield unescapeKey(segments);
   }
 
-  /** Removes the keys that match; answers how many were present. (django-redis: `delete_pattern`) */
+  /**
+   * Removes the {@link keys} that match; answers how many were present. Not atomic: what is stored meanwhile may stay.
+   * (django-redis: `delete_pattern`)
+   *
+   * @throws UnsupportedOperationError; BackendError
+   */
   async deletePattern(pattern: string, options?: VersionOptions): Promise<number> {
     this.assertOpen();
     const version = this.version(options);
@@ -315,14 +371,22 @@ export class CacheService {
     return explainKey(this.engine, this.reads.codec, this.options, asked);
   }
 
-  /** Empties this cache and nothing else: constant cost, seen at once by every process. (Django: `clear`) */
+  /**
+   * Empties this cache and nothing else, all versions of it: constant cost, seen at once by every process, and by loads that
+   * are under way. (Django: `clear`, which empties the whole server)
+   *
+   * @throws BackendError, and the change is made up for when the backend is back
+   */
   async clear(): Promise<void> {
     this.assertOpen();
     this.reads.forget();
     await this.engine.invalidations.clear();
   }
 
-  /** Gives back connections and timers, within the `closeDeadline`. Called when the application shuts down. */
+  /**
+   * Waits for loads that are under way, then gives back connections and timers, within the `closeDeadline` (2 s) in all. Called
+   * when the application shuts down. (Django: `close`)
+   */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -39,8 +39,13 @@ export function decorate(
     const original: Original = ({ self, args }, given = args) => (value as Method).apply(self, [...given]);
     addDecoration(placed);
     connect(target);
-    descriptor.value = likeMethod(value as Method, async function (this: object, ...args: unknown[]) {
-      return around({ caches: cachesOf(this, title), self: this, args }, original, placed);
+    // Not an async function: a hit would pay for a second promise.
+    descriptor.value = likeMethod(value as Method, function (this: object, ...args: unknown[]) {
+      try {
+        return Promise.resolve(around({ caches: cachesOf(this, title), self: this, args }, original, placed));
+      } catch (error) {
+        return Promise.reject(error);
+      }
     });
   };
 }

@@ -30,14 +30,27 @@ export function assertKeyName(name: unknown): asserts name is string {
 
 /** {@link cacheKey} for a name that was checked. */
 export function keyOf(name: string, args: readonly unknown[]): string {
-  return `${name}${ARGUMENTS_BEGIN}${args.map((value, index) => encode(value, [index])).join(',')})`;
+  let list = '';
+  for (let index = 0; index < args.length; index += 1) {
+    if (index > 0) list += ',';
+    list += encodeScalar(args[index]) ?? encode(args[index], [index], []);
+  }
+  return `${name}${ARGUMENTS_BEGIN}${list})`;
 }
 
 /** Where an argument stands: its index, then properties and indexes in it. */
 type Path = readonly (string | number)[];
 
 /** Each form is quoted, in brackets, or free of what stands between forms, so that what is put together stays distinct. */
-function encode(value: unknown, path: Path, ancestors: readonly object[] = []): string {
+function encode(value: unknown, path: Path, ancestors: readonly object[]): string {
+  const scalar = encodeScalar(value);
+  if (scalar !== undefined) return scalar;
+  if (typeof value === 'object' && value !== null) return encodeObject(value, path, ancestors);
+  throw refused(path, `a ${typeof value}`);
+}
+
+/** Apart from the rest, since most arguments are scalars and every hit pays for them. */
+function encodeScalar(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value);
@@ -48,12 +61,8 @@ function encode(value: unknown, path: Path, ancestors: readonly object[] = []): 
     case 'boolean':
     case 'undefined':
       return String(value);
-    case 'object':
-      return value === null ? 'null' : encodeObject(value, path, ancestors);
-    case 'function':
-    case 'symbol':
     default:
-      throw refused(path, `a ${typeof value}`);
+      return value === null ? 'null' : undefined;
   }
 }
 
