@@ -102,6 +102,8 @@ export function lifeOf(response: ResponseHead, policy: LifePolicy, now: number):
   if (isVetoed(headers)) return undefined;
   if (headers.text('content-encoding') !== undefined || headers.text('content-range') !== undefined)
     return undefined;
+  // It has no end that means anything, though this one has ended.
+  if (headers.text('content-type')?.toLowerCase().startsWith('text/event-stream') === true) return undefined;
   const said = parseCacheControl(headers.lines('cache-control'));
   const windows = windowsOf(said, policy);
   if (ttlMs === undefined) {
