@@ -43,6 +43,40 @@ describe.each(PLATFORMS)('C4, exhaustion, on %s', (platform) => {
     expect(pages.runs).toBe(runs + 1);
   });
 
+  it('57: and no more if they come all at once', async () => {
+    const memory = new MemoryBackend({ maxEntries: 1000, maxBytes: 2 ** 26, sweepInterval: 0 }, pages.clock);
+    await pages.start(pages.controller('60s'), {
+      caching: { backend: memory as CacheBackend, pages: { maxVariants: 8 } },
+    });
+    const gate = newGate();
+    pages.handle = async (_request, reply, run) => {
+      reply.header('vary', 'User-Agent');
+      if (run > 1) await gate.opened;
+      return `run ${run}`;
+    };
+    await pages.text('/p/1', { 'user-agent': 'the first' });
+    const asked = Array.from({ length: 100 }, (_item, agent) =>
+      pages.raw('/p/1', { 'user-agent': `agent ${agent}` }),
+    );
+    await until(() => pages.runs === 101);
+    gate.open();
+    await Promise.all(asked);
+    let variants = 0;
+    for await (const key of memory.keys('')) variants += key.includes('@vary') ? 1 : 0;
+    expect(variants).toBeGreaterThan(0);
+    expect(variants).toBeLessThanOrEqual(8);
+  });
+
+  it('60: long targets count as many bytes as they are, so that maxBytes holds', async () => {
+    const memory = new MemoryBackend({ maxEntries: 1000, maxBytes: 2 ** 20, sweepInterval: 0 }, pages.clock);
+    await pages.start(pages.controller('60s'), { caching: { backend: memory as CacheBackend } });
+    for (let index = 0; index < 200; index += 1) await pages.raw(`/p/1?q=${'a'.repeat(12_000)}${index}`);
+    let held = 0;
+    for await (const key of memory.keys('')) held += key === '' ? 0 : 1;
+    expect(held).toBeGreaterThan(10);
+    expect(held).toBeLessThan(2 ** 20 / 12_000);
+  });
+
   it.each(FLOODS)(
     '%s: very many %s keep to maxEntries: %d of %d',
     async (_row, _what, maxEntries, count, requestOf) => {
@@ -120,7 +154,7 @@ describe('C4, exhaustion', () => {
     refusals.note(`${long}1`);
     expect([refusals.has(`${long}1`), refusals.has(`${long}2`)]).toEqual([true, false]);
     const remembered = [...(refusals as unknown as { until: Map<string, number> }).until.keys()];
-    expect(remembered.map((key) => key.length)).toEqual([250]);
+    expect(remembered.map((key) => key.length)).toEqual([43]);
     refusals.forget(`${long}1`);
     expect(refusals.has(`${long}1`)).toBe(false);
   });
