@@ -86,7 +86,7 @@ export class PageLoads {
     context.addTags(tags);
     const { segments, exchange, route } = call;
     const place = vary.length === 0 ? segments : variantKey(segments, variantDigest(exchange.headers, vary));
-    if (place === address.segments && !isVariant) return made(page);
+    if (place === address.segments && !isVariant) return made(page, place);
     const versions = await context.settleTags();
     if (versions === undefined) return undefined;
     const { entries } = route.cache;
@@ -106,10 +106,10 @@ export class PageLoads {
     if (place !== address.segments) await this.variants.store(route.cache, stored);
     if (isVariant) {
       await this.variants.list(route.cache, addressOf(segments), variant, versions);
-      return place === address.segments ? made(page) : undefined;
+      return place === address.segments ? made(page, place) : undefined;
     }
     context.setLife({ ttlMs: keptMs, revalidateMs: 0, errorMs: 0 });
-    return made({ variants: [variant] });
+    return made({ variants: [variant] }, segments);
   }
 
   private follow(seen: PageSight, call: PageCall): Awaitable<PageSight> {
@@ -143,6 +143,6 @@ function addressOf(segments: string): Address<PageRecord> {
   return { codec: pageCodec, segments, version: VERSION };
 }
 
-function made(record: PageRecord): Made<PageRecord> {
-  return { value: record, counter: undefined, size: recordSize(record) };
+function made(record: PageRecord, segments: string): Made<PageRecord> {
+  return { value: record, counter: undefined, size: recordSize(record, segments) };
 }

@@ -14,9 +14,9 @@ export function isDirectory(record: PageRecord): record is VariantDirectory {
   return 'variants' in record;
 }
 
-/** Estimated bytes in memory, for the bound of the backend. */
-export function recordSize(record: PageRecord): number {
-  return isDirectory(record) ? directorySize(record) : pageSize(record);
+/** Estimated bytes in memory, for the bound of the backend. Targets are as long as clients like, so their segments count. */
+export function recordSize(record: PageRecord, segments: string): number {
+  return segments.length + (isDirectory(record) ? directorySize(record) : pageSize(record));
 }
 
 /** A page in bytes: the length of the head, the head as JSON, the body as it is. A directory as JSON. */

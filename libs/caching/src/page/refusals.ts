@@ -1,4 +1,4 @@
-import { boundedKey } from '../cache/keys.js';
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.js';
 
 /** How long a refusal is remembered, in milliseconds. */
@@ -16,7 +16,7 @@ export class Refusals {
 
   has(page: string): boolean {
     if (this.until.size === 0) return false;
-    const id = boundedKey(page);
+    const id = shortId(page);
     const until = this.until.get(id);
     if (until === undefined) return false;
     if (this.clock.monotonic() < until) return true;
@@ -25,8 +25,7 @@ export class Refusals {
   }
 
   note(page: string): void {
-    // Clients choose how long a target is.
-    const id = boundedKey(page);
+    const id = shortId(page);
     // Anew at the end, so that the oldest is the first.
     this.until.delete(id);
     this.until.set(id, this.clock.monotonic() + REMEMBERED_MS);
@@ -36,6 +35,14 @@ export class Refusals {
   }
 
   forget(page: string): void {
-    if (this.until.size > 0) this.until.delete(boundedKey(page));
+    if (this.until.size > 0) this.until.delete(shortId(page));
   }
+}
+
+/** Clients choose how long a target is; a longer one is remembered by a digest. */
+const MAX_ID_LENGTH = 200;
+
+/** A text of bounded length that keeps no longer one alive, as a slice of it would. */
+function shortId(page: string): string {
+  return page.length <= MAX_ID_LENGTH ? page : hash('sha256', page, 'base64url');
 }

@@ -4,7 +4,7 @@ import { guardFor, keptFor, type Life } from '../cache/entry.js';
 import type { TagVersion } from '../cache/tags.js';
 import { isDirectory, type PageRecord, recordSize } from './page-record.js';
 import type { PageLife } from './page-policy.js';
-import { pageSize, type StoredPage } from './stored-page.js';
+import type { StoredPage } from './stored-page.js';
 import { directoryLife, type Variant, variantKey, withVariant } from './variant-directory.js';
 
 /** So often a list of variants is changed anew when others were faster. */
@@ -22,6 +22,9 @@ export interface DisplacedPage {
 
 /** Writes variants and their lists. Their tags keep the versions from before the load, so that no invalidation is lost. */
 export class VariantStore {
+  /** The last change of each list that is under way. */
+  private readonly turns = new Map<string, Promise<void>>();
+
   constructor(private readonly maxVariants: number) {}
 
   async store(
@@ -32,20 +35,53 @@ export class VariantStore {
     await policy.demand('set', () =>
       entries.onKey(place.codec.kind, place.segments, place.version, ({ key, fullKey }) => {
         const guard = guardFor(whole, versions, entries.now());
-        const entry = { value: page, size: pageSize(page), createdAt, loadMs: 0, fullKey, guard };
+        const entry = {
+          value: page,
+          size: recordSize(page, place.segments),
+          createdAt,
+          loadMs: 0,
+          fullKey,
+          guard,
+        };
         return entries.backend.set(key, entries.payloads.of<PageRecord>(place.codec, entry), keptFor(whole));
       }),
     );
   }
 
-  /** Adds a variant to the list, and removes the pages of those for which there is no more room. */
+  /**
+   * Adds a variant to the list, and removes the pages of those for which there is no more room; its own if the list could not
+   * be changed, since what is on no list is dropped by none. In turns: many at once would only be in one another's way.
+   */
   async list(
+    cache: OpenCache,
+    address: Address<PageRecord>,
+    variant: Variant,
+    versions: readonly TagVersion[],
+  ): Promise<void> {
+    const id = `${cache.service.name}:${address.segments}`;
+    const earlier = this.turns.get(id) ?? Promise.resolve();
+    const turn = earlier.catch(() => undefined).then(() => this.change(cache, address, variant, versions));
+    this.turns.set(id, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.turns.get(id) === turn) this.turns.delete(id);
+    }
+  }
+
+  private async change(
     { entries, policy }: OpenCache,
     address: Address<PageRecord>,
     variant: Variant,
     versions: readonly TagVersion[],
   ): Promise<void> {
     const { backend, payloads } = entries;
+    const drop = async (variants: readonly Variant[]): Promise<void> => {
+      const gone = variants.map(({ digest }) =>
+        entries.finalKeys.of(address.codec.kind, variantKey(address.segments, digest), address.version),
+      );
+      if (gone.length > 0) await backend.deleteMany(gone.map((pair) => pair.key));
+    };
     await policy.demand('set', async () => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const sight = await entries.look(address, []);
@@ -57,19 +93,15 @@ export class VariantStore {
         const { key, fullKey } = sight.pair;
         const life = { ttlMs: directoryLife(directory, now), revalidateMs: 0, errorMs: 0, tags: [] };
         const guard = guardFor(life, versions, now);
-        const size = recordSize(directory);
+        const size = recordSize(directory, address.segments);
         const entry = { value: directory, size, createdAt: now, loadMs: 0, fullKey, guard };
         const payload = payloads.of<PageRecord>(address.codec, entry);
         const isListed = await (sight.payload === undefined
           ? backend.add(key, payload, life.ttlMs)
           : backend.compareAndSet(key, sight.payload, payload, life.ttlMs));
-        if (!isListed) continue;
-        const gone = dropped.map(({ digest }) =>
-          entries.finalKeys.of(address.codec.kind, variantKey(address.segments, digest), address.version),
-        );
-        if (gone.length > 0) await backend.deleteMany(gone.map((pair) => pair.key));
-        return;
+        if (isListed) return drop(dropped);
       }
+      await drop([variant]);
     });
   }
 }
