@@ -45,7 +45,7 @@ const peak = process.resourceUsage().maxRSS * 1024;
 global.gc();
 const after = process.memoryUsage();
 // Only the table itself knows what it has counted.
-const { count, bytes } = cache.backend.table ?? { count: 0, bytes: 0 };
+const { count, bytes } = cache.engine.entries.backend.table ?? { count: 0, bytes: 0 };
 process.send({
   count,
   bytes,

@@ -33,6 +33,8 @@ export async function benchStall({ redis, seconds }) {
   for (const [index, [peer, child]] of children.entries()) {
     const [report] = await reports[index];
     child.disconnect();
+    // Before its server is taken away.
+    await once(child, 'exit');
     for (const phase of PHASES) rows.push([peer, phase, ...report[phase]]);
   }
   const calls = ['calls', 'failed', 'unanswered'];
