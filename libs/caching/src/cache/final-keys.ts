@@ -1,4 +1,4 @@
-import { boundedKey, type KeyKind, type KeySpace } from './keys.js';
+import { boundedKey, type KeyKind, type KeySpace, MAX_KEY_BYTES } from './keys.js';
 import type { Stamps } from './stamps.js';
 
 /** Where an operation goes: the final key, and the full one before it was bounded. */
@@ -14,7 +14,7 @@ interface Base {
   readonly pairs: Map<string, KeyPair>;
 }
 
-/** Versions and keys come from callers, so what is remembered of them is bounded. */
+/** Versions and keys come from callers, so what is remembered of them is bounded, in number and in length. */
 const MAX_BASES = 100;
 const MAX_PAIRS = 10_000;
 
@@ -34,6 +34,7 @@ export class FinalKeys {
     if (known !== undefined) return known;
     const fullKey = base + segments;
     const pair = { fullKey, key: boundedKey(fullKey) };
+    if (segments.length > MAX_KEY_BYTES) return pair;
     if (pairs.size >= MAX_PAIRS) pairs.clear();
     pairs.set(segments, pair);
     return pair;
