@@ -95,12 +95,8 @@ export class FragmentLoads {
   async load(load: FragmentLoad): Promise<string> {
     const { request } = load;
     if (this.isPreview) return load.make(previewContext());
-    const { loader } = request.store;
-    const served =
-      request.look === undefined
-        ? await loader.load(loadRequest(load))
-        : (await loader.loadMany([loadRequest(load)], () => undefined, [request.look]))[0];
-    return markupOf(served);
+    const { look, store } = request;
+    return markupOf(await store.loader.load({ ...loadRequest(load), first: look }));
   }
 
   /** The markups of many fragments that were looked at. `begun` is told how many of them are to be made here, if nobody stands back. */
