@@ -5,7 +5,7 @@ import { type AnyRequest, sends, usePages } from '../support/page-app.js';
 import { PLATFORMS } from '../support/test-app.js';
 
 // The rows of the rule book of HTTP output caching, part A4: what tells pages apart. Rows 66 to 69 are of invalidation and
-// are proven with it, in invalidation.spec.ts.
+// are proven with it, in page-invalidator.spec.ts and page-cache.service.spec.ts.
 describe.each(PLATFORMS)('A4, what tells pages apart, on %s', (platform) => {
   const pages = usePages(platform);
   const start = (...given: Parameters<typeof pages.controller>) => pages.start(pages.controller(...given));
