@@ -10,6 +10,7 @@ import {
   Req,
   Res,
   Scope,
+  StreamableFile,
 } from '@nestjs/common';
 import {
   CACHING_CLOCK,
@@ -89,6 +90,34 @@ describe.each(PLATFORMS)('the page pipeline on %s', (platform) => {
   const ask = async (path = '/p/1', headers: Record<string, string> = {}, method = 'GET') =>
     app.fetch(path, { method, headers });
   const text = async (path?: string, headers?: Record<string, string>) => (await ask(path, headers)).text;
+
+  it.each([
+    ['application/json', '{"a":1}'],
+    ['application/json; charset=utf-8', '{"a":1}'],
+    ['application/json; charset=utf-8', '{"a":"ä€😀"}'],
+    ['application/json; charset=iso-8859-1', '{"a":"\u0080"}'],
+    ['text/plain;charset="UTF-8"', 'a'.repeat(4096)],
+    ['text/plain; charset=utf-8', 'a'.repeat(4097)],
+    ['application/octet-stream', '\u0000\u007f'],
+  ])('replays bytes and type of %s as they were', async (type, body) => {
+    await start(pages('1m'));
+    handle = () => new StreamableFile(Buffer.from(body), { type });
+    const first = await ask();
+    const second = await ask();
+    expect([runs, second.headers.get('content-type'), second.headers.get('content-length')]).toEqual([
+      1,
+      type,
+      String(Buffer.byteLength(body)),
+    ]);
+    expect(first.headers.get('content-type')).toBe(type);
+    expect(second.body).toEqual(Buffer.from(body));
+    const head = await ask('/p/1', {}, 'HEAD');
+    expect([runs, head.body.length, head.headers.get('content-length')]).toEqual([
+      1,
+      0,
+      String(Buffer.byteLength(body)),
+    ]);
+  });
 
   describe('variants', () => {
     it('serves each request the newest response whose own Vary it matches', async () => {

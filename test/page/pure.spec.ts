@@ -150,6 +150,7 @@ describe('frames', () => {
       lastModified: undefined,
       ageSeconds: 7,
       body: Buffer.from([0, 255]),
+      text: undefined,
     };
     const { codec, body } = pageCodec.encode(page);
     expect(pageCodec.decode(codec, body)).toEqual(page);

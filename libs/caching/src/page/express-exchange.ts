@@ -70,7 +70,8 @@ export class ExpressExchange implements Exchange {
     } else {
       response.setHeader('content-length', page.body.length);
       if (this.method === 'HEAD') response.end();
-      else response.end(page.body);
+      else if (page.text === undefined) response.end(page.body);
+      else response.end(page.text, 'latin1');
     }
     silence(response);
   }

@@ -97,7 +97,7 @@ export class FastifyExchange implements Exchange {
     } else {
       reply.header('content-length', page.body.length);
       // An empty Buffer would be given a content type that the response never had.
-      reply.send(page.body.length === 0 ? undefined : page.body);
+      reply.send(page.body.length === 0 ? undefined : (page.text ?? page.body));
     }
     silence(reply);
   }

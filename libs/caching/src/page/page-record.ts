@@ -1,10 +1,13 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { EntryCodec } from '../cache/entries.js';
-import { isStorableHeader, pageSize, type StoredPage } from './stored-page.js';
+import { isStorableHeader, pageSize, shortText, type StoredPage } from './stored-page.js';
 import { directorySize, type Variant, type VariantDirectory } from './variant-directory.js';
 
 /** What lies under the key of a page: the page, or the list of its variants if its responses vary. */
 export type PageRecord = StoredPage | VariantDirectory;
+
+/** What is said of a body before it. */
+type PageHead = Omit<StoredPage, 'body' | 'text'>;
 
 const PAGE = 1;
 const DIRECTORY = 2;
@@ -24,8 +27,8 @@ export const pageCodec: EntryCodec<PageRecord> = {
   kind: 'page',
   encode(record) {
     if (isDirectory(record)) return { codec: DIRECTORY, body: Buffer.from(JSON.stringify(record)) };
-    const { body, ...rest } = record;
-    const head = Buffer.from(JSON.stringify(rest));
+    const { status, headers, etag, lastModified, ageSeconds, body } = record;
+    const head = Buffer.from(JSON.stringify({ status, headers, etag, lastModified, ageSeconds }));
     const length = Buffer.allocUnsafe(HEAD_LENGTH_BYTES);
     length.writeUInt32BE(head.length);
     return { codec: PAGE, body: Buffer.concat([length, head, body]) };
@@ -35,18 +38,16 @@ export const pageCodec: EntryCodec<PageRecord> = {
     if (codec === DIRECTORY) return readDirectory(JSON.parse(buffer.toString('utf8')));
     const bodyOffset = HEAD_LENGTH_BYTES + buffer.readUInt32BE(0);
     if (codec !== PAGE || bodyOffset > buffer.length) throw new RangeError('not a page');
-    const head = JSON.parse(buffer.toString('utf8', HEAD_LENGTH_BYTES, bodyOffset)) as Omit<
-      StoredPage,
-      'body'
-    >;
+    const head = JSON.parse(buffer.toString('utf8', HEAD_LENGTH_BYTES, bodyOffset)) as PageHead;
     assertHead(head);
     const { status, headers, etag, lastModified, ageSeconds } = head;
-    return { status, headers, etag, lastModified, ageSeconds, body: buffer.subarray(bodyOffset) };
+    const body = buffer.subarray(bodyOffset);
+    return { status, headers, etag, lastModified, ageSeconds, body, text: shortText(body, headers) };
   },
 };
 
 /** The backend is not trusted: a head that no response of ours could have had is a miss. */
-function assertHead({ status, headers, etag, lastModified, ageSeconds }: Omit<StoredPage, 'body'>): void {
+function assertHead({ status, headers, etag, lastModified, ageSeconds }: PageHead): void {
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new RangeError('not a status');
   if (!Number.isSafeInteger(ageSeconds) || ageSeconds < 0) throw new RangeError('not an age');
   for (const [name, value] of headers) {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { weakEtag } from './conditional.js';
 import type { CapturedPage } from './capture.js';
 import { ageIn } from './freshness.js';
@@ -14,7 +15,12 @@ export interface StoredPage {
   /** The age that it came with, in whole seconds: what the handler said of a response that it passed on (RFC 9111 §5.1). */
   readonly ageSeconds: number;
   readonly body: Buffer;
+  /** The body once more, if it is short and text: so it leaves in one write with the headers. */
+  readonly text: string | undefined;
 }
+
+/** Longer text needs more than the 16 kB that Node sets aside for a write at once: three bytes for each character. */
+const MAX_TEXT_BYTES = 4096;
 
 /** Bytes that a page takes in memory besides its body and headers, roughly. */
 const PAGE_OVERHEAD = 200;
@@ -47,11 +53,18 @@ export function isStorableHeader(name: string, connection: string | undefined): 
 }
 
 /** Estimated bytes in memory, for the bound of the backend. */
-export function pageSize({ headers, body }: StoredPage): number {
+export function pageSize({ headers, body, text = '' }: StoredPage): number {
   return headers.reduce(
     (sum, [name, value]) => sum + name.length + String(value).length,
-    PAGE_OVERHEAD + body.length,
+    PAGE_OVERHEAD + body.length + text.length,
   );
+}
+
+/** The text of a body that is the same in every charset, if it is short and has one: platforms add one to what has none. */
+export function shortText(body: Buffer, headers: readonly StoredHeader[]): string | undefined {
+  if (body.length === 0 || body.length > MAX_TEXT_BYTES || !isAscii(body)) return undefined;
+  const type = headers.find(([name]) => name === 'content-type')?.[1];
+  return typeof type === 'string' && /;\s*charset=/i.test(type) ? body.toString('latin1') : undefined;
 }
 
 /** What is kept of a response; `undefined` if it is shorter than it said. */
@@ -65,6 +78,7 @@ export function storedPage(
   const headers = atEmission
     .since(before)
     .filter(([name]) => name !== 'etag' && isStorableHeader(name, connection));
+  const text = shortText(body, headers);
   const date = atEmission.text('date') ?? new Date(createdAt).toUTCString();
   return {
     status,
@@ -73,5 +87,6 @@ export function storedPage(
     lastModified: atEmission.text('last-modified'),
     ageSeconds: ageIn(atEmission.text('age')) / 1000,
     body,
+    text,
   };
 }
