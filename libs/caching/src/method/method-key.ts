@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { binaryName, bytesOf, isBinary } from '../cache/binary.js';
+import { scalarText } from '../cache/scalar-text.js';
 import { builtInName, classNameOf, isExactly, isForeignObjectPrototype } from '../cache/classes.js';
 import { InvalidArgumentError, UnencodableArgumentError } from '../errors.js';
 
@@ -33,7 +34,8 @@ export function keyOf(name: string, args: readonly unknown[]): string {
   let list = '';
   for (let index = 0; index < args.length; index += 1) {
     if (index > 0) list += ',';
-    list += encodeScalar(args[index]) ?? encode(args[index], [index], []);
+    // Most arguments are scalars, and every hit pays for them.
+    list += scalarText(args[index]) ?? encode(args[index], [index], []);
   }
   return `${name}${ARGUMENTS_BEGIN}${list})`;
 }
@@ -43,27 +45,10 @@ type Path = readonly (string | number)[];
 
 /** Each form is quoted, in brackets, or free of what stands between forms, so that what is put together stays distinct. */
 function encode(value: unknown, path: Path, ancestors: readonly object[]): string {
-  const scalar = encodeScalar(value);
+  const scalar = scalarText(value);
   if (scalar !== undefined) return scalar;
   if (typeof value === 'object' && value !== null) return encodeObject(value, path, ancestors);
   throw refused(path, `a ${typeof value}`);
-}
-
-/** Apart from the rest, since most arguments are scalars and every hit pays for them. */
-function encodeScalar(value: unknown): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value);
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value);
-    case 'bigint':
-      return `${value}n`;
-    case 'boolean':
-    case 'undefined':
-      return String(value);
-    default:
-      return value === null ? 'null' : undefined;
-  }
 }
 
 function encodeObject(value: object, path: Path, ancestors: readonly object[]): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { escapeSegment } from '../cache/keys.js';
+import { scalarText } from '../cache/scalar-text.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { KeyPart } from './cache-page.options.js';
 import type { Exchange } from './exchange.js';
@@ -61,25 +62,15 @@ function userDigest(identity: unknown): string {
     .digest('base64url');
 }
 
-/** A part of a key as text, with its type and its length, so that no two parts give one text. */
+/** A part of a key as text: no two parts give one. */
 function textOf(part: KeyPart): string {
-  if (Array.isArray(part)) return `a${part.length}[${part.map(textOf).join('')}]`;
-  switch (typeof part) {
-    case 'string':
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-    case 'undefined': {
-      const text = Object.is(part, -0) ? '-0' : String(part);
-      return `${(typeof part).slice(0, 2)}${text.length}.${text}`;
-    }
-    default:
-      if (part === null) return 'null';
-      throw new InvalidArgumentError(
-        '`varyOn` of @CachePage answers text, numbers, booleans, or a list of these; ' +
-          `it answered something of type ${typeof part}. Take from it what the page depends on.`,
-      );
-  }
+  if (Array.isArray(part)) return `[${part.map(textOf).join(',')}]`;
+  const text = scalarText(part);
+  if (text !== undefined) return text;
+  throw new InvalidArgumentError(
+    '`varyOn` of @CachePage answers text, numbers, booleans, or a list of these; ' +
+      `it answered something of type ${typeof part}. Take from it what the page depends on.`,
+  );
 }
 
 /** The tags of the last path of a route: those who ask for one page ask for it again. */
