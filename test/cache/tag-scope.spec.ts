@@ -49,6 +49,18 @@ function describeScope(name: string, options: () => CacheOptions): void {
       expect([await cache.has('outer'), await cache.has('sibling')]).toEqual([false, true]);
     });
 
+    it('every value of a batch has the tags of what its factory has read', async () => {
+      const keys = ['a', 'b', 'c'];
+      await inner();
+      await cache.getOrSetMany(keys, async (missing) => {
+        const leaf = await inner();
+        return new Map(missing.map((key) => [key, leaf]));
+      });
+      expect((await cache.getMany(keys)).size).toBe(3);
+      await cache.invalidateTags(['leaf']);
+      expect((await cache.getMany(keys)).size).toBe(0);
+    });
+
     it('does not store what was made of a value that was invalidated meanwhile', async () => {
       await outer(async () => {
         const value = await inner();

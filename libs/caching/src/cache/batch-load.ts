@@ -1,4 +1,5 @@
 import type { RunContext } from './load-plan.js';
+import { currentTagScope, TagScope } from './tag-scope.js';
 
 interface Joined<T> {
   readonly context: RunContext;
@@ -12,6 +13,8 @@ interface Joined<T> {
 export class BatchLoad<T> {
   private readonly joined = new Map<string, Joined<T>>();
   private readonly stoodBack = new Set<string>();
+  /** What the run reads counts for each of its keys. */
+  private readonly scope = new TagScope();
   private expected: number | undefined;
   private hasRun = false;
 
@@ -33,7 +36,9 @@ export class BatchLoad<T> {
     if (this.hasRun) return (await this.factory([key], new Map([[key, context]]))).get(key);
     const result = new Promise<ReadonlyMap<string, T>>((answer) => this.joined.set(key, { context, answer }));
     this.runIfComplete();
-    return (await result).get(key);
+    const values = await result;
+    currentTagScope()?.absorb(this.scope);
+    return values.get(key);
   }
 
   standBack(key: string): void {
@@ -51,10 +56,9 @@ export class BatchLoad<T> {
     for (const { answer } of this.joined.values()) answer(run);
   }
 
-  private async run(): Promise<ReadonlyMap<string, T>> {
-    return this.factory(
-      [...this.joined.keys()].sort(),
-      new Map([...this.joined].map(([key, { context }]) => [key, context])),
-    );
+  private run(): Promise<ReadonlyMap<string, T>> {
+    const keys = [...this.joined.keys()].sort();
+    const contexts = new Map([...this.joined].map(([key, { context }]) => [key, context]));
+    return this.scope.run(async () => this.factory(keys, contexts));
   }
 }

@@ -25,6 +25,12 @@ export class TagScope {
     else noted.push(...tags);
   }
 
+  /** Notes all that another scope has noted. */
+  absorb({ versions, names }: TagScope): void {
+    for (const [table, tags] of versions) this.note(table, { tags, names: NO_TAGS });
+    for (const name of names) this.names.add(name);
+  }
+
   /** What an entry depends on whose tags have their records in this table. Versions of other tables are names to it. */
   dependencies(table: TagTable): Dependencies {
     const names = new Set(this.names);
