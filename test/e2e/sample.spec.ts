@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { buildSample, type SampleProcess, startSample } from '../support/sample-process.js';
 import { PLATFORMS } from '../support/test-app.js';
@@ -36,7 +38,10 @@ describe('the sample', () => {
   });
 
   it.each(PLATFORMS)('answers what is under way at a SIGTERM and then ends, on %s', async (platform) => {
-    const { fetch, stop } = await start({ PLATFORM: platform });
+    const { fetch, stop, port } = await start({ PLATFORM: platform });
+    // As browsers do, which may never ask for anything on it.
+    const ahead = connect(Number(port), 'localhost');
+    await once(ahead, 'connect');
     const answers = [fetch('/slow-api'), fetch('/slow-api/page')];
     await fetch('/nowhere');
     const ended = stop();
