@@ -6,6 +6,7 @@ import { median, spread, table } from './table.mjs';
 
 const VARIANTS = [
   ['prepared string'],
+  ['prepared string, from an interceptor'],
   ['@CachePage, memory'],
   ['CacheInterceptor, memory'],
   ['uncached, library absent'],
