@@ -7,14 +7,15 @@ import { appendCacheStatus, type CacheStatus } from './cache-status.js';
 import type { Exchange } from './exchange.js';
 import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
-import { type PageCall, pageCall } from './page-call.js';
+import { idOf, type PageCall, pageCall } from './page-call.js';
+import type { PageExplainer } from './page-explainer.js';
 import { freshPage, PageLoads, type PageSight } from './page-loads.js';
 import type { PageInvalidator } from './page-invalidator.js';
 import { asksForReload, bypassReason, forbidsStoring } from './page-policy.js';
 import { isDirectory, type PageRecord } from './page-record.js';
 import { isDeclared, type PageRoute } from './page-route.js';
 import type { PageRoutes } from './page-routes.js';
-import { type FreshPage, type Outcome, type PageRun, runPage } from './page-run.js';
+import { type FreshPage, isPage, type Outcome, type PageRun, runPage } from './page-run.js';
 import type { PageWarnings } from './page-warnings.js';
 import type { ExpressRequest, ExpressResponse, FastifyReply, FastifyRequest } from './platform.js';
 import type { ReDispatch } from './re-dispatch.js';
@@ -51,12 +52,17 @@ export class PageCacheInterceptor implements NestInterceptor {
     private readonly refusals: Refusals,
     private readonly warnings: PageWarnings,
     private readonly invalidator: PageInvalidator,
+    private readonly explainer: PageExplainer,
   ) {
     this.loads = new PageLoads(options.flightDeadline, options.maxVariants);
   }
 
   intercept(context: ExecutionContext, handler: CallHandler): Answer {
     if (context.getType() !== 'http') return handler.handle();
+    if (this.explainer.isBusy) {
+      const met = this.explainer.meet(context, exchangeOf(context));
+      if (met !== undefined) return met;
+    }
     const next = this.invalidator.around(context, handler);
     const controller = context.getClass();
     const route = this.routes.find(context.getHandler(), controller);
@@ -164,12 +170,12 @@ export class PageCacheInterceptor implements NestInterceptor {
   private judge(outcome: Outcome, call: PageCall, isStale: boolean): FreshPage | undefined {
     if (outcome === 'broken') throw new BrokenOffError();
     if (outcome === 'failed' && isStale) throw new HandlerFailedError();
-    if (typeof outcome === 'object') {
+    if (isPage(outcome)) {
       this.refusals.forget(idOf(call));
       return outcome;
     }
     if (outcome === 'unmodified') return undefined;
-    this.refusals.note(idOf(call));
+    this.refusals.note(idOf(call), outcome === 'failed' ? 'its handler has failed' : outcome.because);
     return undefined;
   }
 
@@ -189,7 +195,7 @@ export class PageCacheInterceptor implements NestInterceptor {
   private runAlone(call: PageCall, next: CallHandler): Observable<unknown> {
     const run = this.run(call, next, 'miss');
     void run.outcome.then((outcome) => {
-      if (typeof outcome === 'object') this.refusals.forget(idOf(call));
+      if (isPage(outcome)) this.refusals.forget(idOf(call));
     });
     return run.handled;
   }
@@ -240,10 +246,6 @@ class BrokenOffError extends Error {}
 
 /** The handler has failed, and a stale page may stand in for it. */
 class HandlerFailedError extends Error {}
-
-function idOf({ route, segments }: PageCall): string {
-  return `${route.cache.service.name}:${segments}`;
-}
 
 /** The request and response of a context, seen alike on both platforms. */
 export function exchangeOf(context: ExecutionContext): Exchange {
