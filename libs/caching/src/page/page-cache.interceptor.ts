@@ -24,6 +24,7 @@ import type { StoredPage } from './stored-page.js';
 
 /** A response is under way already: there is nothing left for Nest to send. */
 const REPLAYED: Observable<undefined> = of(undefined);
+const HIT: CacheStatus = { outcome: 'hit' };
 /** So often a request looks for its page again: the flight that it waited for was another variant's, or broke off. */
 const MAX_ATTEMPTS = 3;
 
@@ -119,27 +120,33 @@ export class PageCacheInterceptor implements NestInterceptor {
         isAnswered = true;
         resolve(given);
       };
-      const again = async (): Promise<Observable<unknown>> => {
+      const again = async (found = HIT): Promise<Observable<unknown>> => {
         if (call.exchange.isGone) return REPLAYED;
         if (attempt >= MAX_ATTEMPTS) return this.runAlone(call, next);
         const later = await this.loads.look(call);
         const page = freshPage(later);
-        if (page !== undefined) return this.replay(page.value, page.createdAt, call);
+        if (page !== undefined) return this.replay(page.value, page.createdAt, call, found);
         return this.load(later, call, next, attempt + 1);
       };
       const isStale = seen.look.sight?.freshness === 'stale';
+      const forward = isStale ? 'stale' : seen.isVariant ? 'vary-miss' : 'uri-miss';
+      let isCollapsed = true;
       const make = async (): Promise<FreshPage | undefined> => {
+        isCollapsed = false;
         if (isStale || isAnswered) return this.judge(await this.sendCopy(call), call, isStale);
         if (call.exchange.isGone) {
           answer(REPLAYED);
           throw new BrokenOffError();
         }
-        const run = this.run(call, next, seen.isVariant ? 'vary-miss' : 'uri-miss');
+        const run = this.run(call, next, forward);
         answer(run.handled);
         return this.judge(await run.outcome, call, isStale);
       };
       this.loads.load(call, seen, make).then(
-        (served) => answer(isAnswered ? REPLAYED : this.land(served, call, next, again)),
+        (served) => {
+          const status: CacheStatus = { outcome: forward, isCollapsed };
+          answer(isAnswered ? REPLAYED : this.land(served, call, next, status, again));
+        },
         (error: unknown) => {
           if (isAnswered) this.warnings.failure(call.route.name, error);
           answer(error instanceof BrokenOffError ? again() : this.runAlone(call, next));
@@ -153,13 +160,15 @@ export class PageCacheInterceptor implements NestInterceptor {
     served: Served<PageRecord>,
     call: PageCall,
     next: CallHandler,
-    again: () => Promise<Observable<unknown>>,
+    status: CacheStatus,
+    again: (found: CacheStatus) => Promise<Observable<unknown>>,
   ): Answer {
-    const { content, source } = served;
+    const { content, source, state } = served;
     if (call.exchange.isGone) return REPLAYED;
     if (typeof content !== 'object' || source === undefined) return this.runAlone(call, next);
-    if (isDirectory(content)) return again();
-    return this.replay(content, source.createdAt, call);
+    if (isDirectory(content)) return again({ ...status, isStored: true });
+    const isStored = 'ttlMs' in source && source.ttlMs !== 0;
+    return this.replay(content, source.createdAt, call, state === 'loaded' ? { ...status, isStored } : HIT);
   }
 
   /**
@@ -208,7 +217,12 @@ export class PageCacheInterceptor implements NestInterceptor {
     return runPage(call, next, { options, forward, createdAt, warnings: this.warnings });
   }
 
-  private replay(page: StoredPage, createdAt: number, { exchange, route }: PageCall): Observable<unknown> {
+  private replay(
+    page: StoredPage,
+    createdAt: number,
+    { exchange, route }: PageCall,
+    status = HIT,
+  ): Observable<unknown> {
     const { entries } = route.cache;
     const ageMs = entries.now() - createdAt;
     const { cacheStatus } = this.options;
@@ -216,7 +230,7 @@ export class PageCacheInterceptor implements NestInterceptor {
       cacheStatus === undefined
         ? undefined
         : appendCacheStatus(exchange.reply.get('cache-status'), cacheStatus, {
-            outcome: 'hit',
+            ...status,
             ...(typeof route.ttlMs === 'number' && { ttlMs: route.ttlMs - ageMs }),
           });
     exchange.replay(page, ageMs + page.ageSeconds * 1000, said);
