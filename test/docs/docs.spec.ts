@@ -270,6 +270,7 @@ describe('the public API', () => {
       'NeverCache',
       'NotANumberError',
       'NotConnectedError',
+      'NotStartedError',
       'NumberOutOfRangeError',
       'PageCache',
       'PeerMissingError',

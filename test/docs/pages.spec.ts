@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
-import { membersOf, read } from '../support/examples.js';
-import { playRequests } from '../support/request-examples.js';
-import { PLATFORMS } from '../support/test-app.js';
+import { example, membersOf, read } from '../support/examples.js';
+import { metadataOf, playRequests } from '../support/request-examples.js';
+import { PLATFORMS, startApp } from '../support/test-app.js';
+import { visit } from '../support/visit.js';
 
 describe('docs/pages.md', () => {
   it.each([
@@ -18,6 +19,18 @@ describe('docs/pages.md', () => {
     const [, section = ''] = (await read('docs/pages.md')).split(`## ${heading}`);
     const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
     expect(rows.sort()).toEqual(options.sort());
+  });
+
+  it.each(PLATFORMS)('shows what `explain` says on %s', async (platform) => {
+    const code = await example('docs/pages.md', 'explain.ts');
+    const offers = () => ({ run: 1 });
+    const app = await startApp(platform, await metadataOf(code, { offers }));
+    const url = '/offers?page=1&utm_source=mail';
+    await visit(app.url, url);
+    const { text } = await app.fetch(`/debug/pages?url=${encodeURIComponent(url)}`);
+    const [, shown = ''] = /```json of=explain.ts\n([^]*?)```/.exec(await read('docs/pages.md')) ?? [];
+    expect(JSON.parse(text)).toMatchObject(JSON.parse(shown));
+    await app.close();
   });
 
   it.each(PLATFORMS)('says of each request what becomes of it on %s', async (platform) => {

@@ -151,9 +151,9 @@ describe('C4, exhaustion', () => {
   it('60: refusals are remembered under keys of fixed length, and tell long targets apart', () => {
     const refusals = new Refusals({ now: () => 0, monotonic: () => 0, after: () => () => undefined });
     const long = 'a'.repeat(12_000);
-    refusals.note(`${long}1`);
+    refusals.note(`${long}1`, 'it sets a cookie');
     expect([refusals.has(`${long}1`), refusals.has(`${long}2`)]).toEqual([true, false]);
-    const remembered = [...(refusals as unknown as { until: Map<string, number> }).until.keys()];
+    const remembered = [...(refusals as unknown as { remembered: Map<string, object> }).remembered.keys()];
     expect(remembered.map((key) => key.length)).toEqual([43]);
     refusals.forget(`${long}1`);
     expect(refusals.has(`${long}1`)).toBe(false);

@@ -4,7 +4,10 @@ import compression from 'compression';
 import { type INestApplication, StreamableFile } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { type AnyReply, sends, usePages } from '../support/page-app.js';
+import { CacheService } from 'nestjs-caching';
+import { gate as newGate } from '../support/gate.js';
+import { type AnyReply, type AnyRequest, sends, usePages } from '../support/page-app.js';
+import { until } from '../support/scenarios.js';
 import { PLATFORMS } from '../support/test-app.js';
 
 const MODIFIED = 'Mon, 23 Nov 2020 10:00:00 GMT';
@@ -305,6 +308,46 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
     expect(await said({ range: 'bytes=0-1' })).toBe('shop; fwd=bypass');
     expect(await said({}, '/p/1', 'POST')).toBe('shop; fwd=method');
     expect(await said({ 'cache-control': 'no-store' }, '/p/2')).toBe('shop; fwd=request');
+  });
+
+  it.each([
+    ['for all', (run: number) => `run ${run}`],
+    ['that varies', (run: number, { headers }: AnyRequest) => `${headers['x-lang']} ${run}`],
+  ])(
+    'row 56: Cache-Status says who waited for the run of another one, for a page %s',
+    async (_what, text) => {
+      await pages.start(pages.controller('60s'), { caching: { pages: { cacheStatus: 'shop' } } });
+      const [begun, finish] = [newGate(), newGate()];
+      pages.handle = async (request, _reply, run) => {
+        begun.open();
+        await finish.opened;
+        return text(run, request);
+      };
+      const said = async () => (await pages.ask('/p/1', { 'x-lang': 'de' })).headers.get('cache-status');
+      const leader = said();
+      await begun.opened;
+      const cache = pages.app.app.get(CacheService);
+      const waiting = [said(), said()];
+      await until(() => cache.statistics.coalesced === 2);
+      finish.open();
+      expect(await leader).toBe('shop; fwd=uri-miss');
+      expect(await Promise.all(waiting)).toEqual(
+        Array(2).fill('shop; fwd=uri-miss; stored; collapsed; ttl=60'),
+      );
+      expect([await said(), pages.runs]).toEqual(['shop; hit; ttl=60', 1]);
+    },
+  );
+
+  it('row 56: Cache-Status says of a page that was renewed for the one who asked that it was stale', async () => {
+    const options = { staleIfError: '1h' } as const;
+    await pages.start(pages.controller('60s', options), { caching: { pages: { cacheStatus: 'shop' } } });
+    const said = async () => (await pages.ask()).headers.get('cache-status');
+    expect([await said(), await said()]).toEqual(['shop; fwd=uri-miss', 'shop; hit; ttl=60']);
+    pages.clock.advance(61_000);
+    expect(await said()).toBe('shop; fwd=stale; stored; ttl=60');
+    pages.clock.advance(61_000);
+    pages.handle = sends({}, 503);
+    expect(await said()).toBe('shop; hit; ttl=-1');
   });
 
   it('row 56: what middleware says in Cache-Status stays in front', async () => {

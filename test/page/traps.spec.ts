@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   All,
   BadRequestException,
@@ -7,6 +7,7 @@ import {
   type ExecutionContext,
   Get,
   Header,
+  HostParam,
   HttpCode,
   Injectable,
   type NestInterceptor,
@@ -24,15 +25,20 @@ import {
   applyDecorators,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, ApplicationConfig, REQUEST } from '@nestjs/core';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { EMPTY, map, of, throwError } from 'rxjs';
 import { CachePage, NeverCache } from 'nestjs-caching';
+import { CacheRegistry } from '../../libs/caching/src/cache/cache-registry.js';
 import { PageCacheInterceptor } from '../../libs/caching/src/page/page-cache.interceptor.js';
 import { gate as newGate } from '../support/gate.js';
 import { type AnyReply, type AnyRequest, usePages } from '../support/page-app.js';
 import { PLATFORMS } from '../support/test-app.js';
 import { useViews } from '../support/views.js';
+import { visit, visitStored } from '../support/visit.js';
 
 /**
  * The traps of Nest, by their numbers. Proven elsewhere, by rows of rules-*.spec.ts and by attacks-*.spec.ts: 1 (attack 13),
@@ -137,16 +143,43 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
       @Get('web') web(): ReadableStream {
         return new Blob([`run ${count()}`]).stream();
       }
+      @Get('iterable') async *iterable(): AsyncGenerator<string> {
+        yield 'run ';
+        await Promise.resolve();
+        yield String(count());
+      }
+      @Get('of-bytes') ofBytes(): AsyncIterable<Uint8Array> {
+        const run = count();
+        return {
+          async *[Symbol.asyncIterator]() {
+            yield Buffer.from('run ');
+            yield Buffer.from(String(run));
+          },
+        };
+      }
     }
     await pages.start(StreamsController);
-    for (const path of ['/file', '/readable', '/response', '/web']) {
+    for (const path of ['/file', '/readable', '/response', '/web', '/iterable', '/of-bytes']) {
       const [first, second] = await twice(path);
       expect([path, second?.status, second?.text]).toEqual([path, first?.status, `run ${pages.runs}`]);
       expect(second?.body.equals(first?.body ?? Buffer.alloc(0))).toBe(true);
       for (const name of ['content-type', 'content-disposition', 'x-own'])
         expect([path, name, second?.headers.get(name)]).toEqual([path, name, first?.headers.get(name)]);
     }
-    expect(pages.runs).toBe(4);
+    expect(pages.runs).toBe(6);
+  });
+
+  it('10: an iterable that fails on its way is not stored', async () => {
+    @Controller()
+    class BrokenController {
+      @Get('broken') @CachePage('60s') async *broken(): AsyncGenerator<string> {
+        yield `run ${count()}`;
+        if (pages.runs === 1) throw new Error('broken off');
+      }
+    }
+    await pages.start(BrokenController);
+    await pages.ask('/broken').catch(() => undefined);
+    expect(await textsOf('/broken')).toEqual(['run 2', 'run 2']);
   });
 
   it('12: of an Observable the last value counts, and nothing where it fails or stays empty', async () => {
@@ -273,6 +306,35 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
       ]);
   });
 
+  it('27: controllers of several hosts have pages of their own, and so has each host of a pattern', async () => {
+    @Controller({ host: 'admin.example', path: 'h' })
+    class AdminController {
+      @Get() @CachePage('60s') get(): string {
+        return `admin ${count()}`;
+      }
+    }
+    @Controller({ host: ':tenant.shop.example', path: 'h' })
+    class TenantController {
+      @Get() @CachePage('60s') get(@HostParam('tenant') tenant: string): string {
+        return `${tenant} ${count()}`;
+      }
+    }
+    // Fastify routes by the path alone, and takes each only once.
+    const isByHost = platform === 'express';
+    await pages.start(isByHost ? [AdminController, TenantController] : TenantController);
+    const of = async (host: string) => {
+      const { status, text } = await pages.raw('/h', { host });
+      return status === 200 ? text : status;
+    };
+    for (let round = 0; round < 2; round += 1)
+      expect([
+        await of('admin.example'),
+        await of('acme.shop.example'),
+        await of('farm.shop.example'),
+        await of('other.example'),
+      ]).toEqual(isByHost ? ['admin 1', 'acme 2', 'farm 3', 404] : [404, 'acme 1', 'farm 2', 404]);
+  });
+
   it('29: case and trailing slashes are never folded in keys', async () => {
     await pages.start(pages.controller('60s'));
     pages.handle = ({ originalUrl }) => originalUrl;
@@ -397,6 +459,61 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
       const [one, other] = await textsOf(path);
       expect([path, other]).not.toEqual([path, one]);
     }
+  });
+
+  describe('39: closing the application', () => {
+    let directory: string;
+    beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'nestjs-caching-traps-'))));
+    afterEach(() => rm(directory, { recursive: true, force: true }));
+
+    /** A page that is being refreshed by a handler that hangs, and the application that is being closed meanwhile. */
+    const closeWhileRefreshing = async () => {
+      const [begun, finish, closing] = [newGate(), newGate(), newGate()];
+      const controller = pages.controller('60s', { staleWhileRevalidate: '1h' });
+      const caching = { backend: 'file', directory, closeDeadline: '10s' } as const;
+      await pages.start(controller, { caching });
+      await visitStored(pages.app.url, '/p/1');
+      pages.clock.advance(61_000);
+      pages.handle = async (_request, _reply, run) => {
+        begun.open();
+        await finish.opened;
+        return `run ${run}`;
+      };
+      expect((await visit(pages.app.url, '/p/1')).text).toBe('run 1');
+      await begun.opened;
+      const registry = pages.app.app.get(CacheRegistry);
+      const close = registry.close.bind(registry);
+      registry.close = async () => {
+        const closed = close();
+        closing.open();
+        await closed;
+      };
+      let isClosed = false;
+      const closed = pages.close().then(() => void (isClosed = true));
+      await closing.opened;
+      // Time enough for whoever does not wait.
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      expect(isClosed).toBe(false);
+      return { finish, closed, restart: () => pages.start(controller, { caching }) };
+    };
+
+    it('waits for a refresh that is under way, whose page is stored', async () => {
+      const { finish, closed, restart } = await closeWhileRefreshing();
+      finish.open();
+      await closed;
+      await restart();
+      expect([(await visit(pages.app.url, '/p/1')).text, pages.runs]).toEqual(['run 2', 2]);
+    });
+
+    it('waits no longer than the deadline for a refresh that hangs, and the stale page stays', async () => {
+      const { finish, closed, restart } = await closeWhileRefreshing();
+      pages.clock.advance(10_000);
+      await closed;
+      finish.open();
+      await restart();
+      pages.handle = (_request, _reply, run) => `run ${run}`;
+      expect((await visit(pages.app.url, '/p/1')).text).toBe('run 1');
+    });
   });
 
   it('40: no socket is needed: what inject sends is stored and answered', async () => {

@@ -20,10 +20,9 @@ export interface CacheProcess {
   began(key: string): number;
 }
 
-/** Builds the library for child processes, once for a spec, and ends those that a test has started. */
-export function useCacheProcesses(): (options: CacheOptions) => Promise<CacheProcess> {
+/** Builds the library and a script for child processes, once for a spec. The result starts one. */
+export function useBuilt(script: string): (...args: string[]) => ChildProcess {
   let built: string;
-  let children: ChildProcess[] = [];
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'nestjs-caching-built-'));
     await writeFile(join(built, 'package.json'), '{ "type": "module" }');
@@ -32,16 +31,23 @@ export function useCacheProcesses(): (options: CacheOptions) => Promise<CachePro
     const files = sources
       .filter((file) => file.endsWith('.ts'))
       .map((file) => join('libs/caching/src', file));
-    await Promise.all([`${SCRIPT}.ts`, ...files].map((file) => build(built, file)));
+    await Promise.all([`${script}.ts`, ...files].map((file) => build(built, file)));
   }, 60_000);
+  afterAll(() => rm(built, { recursive: true }));
+  return (...args) => fork(join(built, `${script}.js`), args, { execArgv: [] });
+}
+
+/** Processes with caches, which end with the test that has started them. */
+export function useCacheProcesses(): (options: CacheOptions) => Promise<CacheProcess> {
+  const startProcess = useBuilt(SCRIPT);
+  let children: ChildProcess[] = [];
   afterEach(async () => {
     await Promise.all(children.map(kill));
     children = [];
   });
-  afterAll(() => rm(built, { recursive: true }));
 
   return async (options) => {
-    const child = fork(join(built, `${SCRIPT}.js`), [JSON.stringify(options)], { execArgv: [] });
+    const child = startProcess(JSON.stringify(options));
     children.push(child);
     const began = new Map<string, number>();
     const waiting = new Map<number, { resolve(answer: unknown): void; reject(error: Error): void }>();

@@ -31,7 +31,7 @@ export async function playRequests(path: string, platform: Platform): Promise<nu
 }
 
 /** An example's application: its controllers, with its module of caches or one without options. */
-async function metadataOf(code: string, db: object): Promise<nest.ModuleMetadata> {
+export async function metadataOf(code: string, db: object): Promise<nest.ModuleMetadata> {
   Object.assign(globalThis, { pagesExample: { ...nest, ...library, db } });
   const names = [...Object.keys(nest), ...Object.keys(library), 'db'].filter((name) =>
     new RegExp(`\\b${name}\\b`).test(code),

@@ -7,7 +7,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { CACHING_CLOCK, CACHING_OPTIONS, DEFAULT_CACHE, RESOLVED_OPTIONS } from './caching.constants.js';
 import type {
   CachingAsyncOptions,
@@ -23,11 +23,9 @@ import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { DecoratedMethods } from './method/decorated-methods.js';
 import { MethodCaches } from './method/method-caches.js';
 import { FragmentCache } from './fragment/fragment-cache.service.js';
-import { invalidationProviders } from './page/invalidation.providers.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageCache } from './page/page-cache.service.js';
-import { PageInvalidator } from './page/page-invalidator.js';
-import { PageRoutes } from './page/page-routes.js';
+import { pageProviders } from './page/page.providers.js';
 import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.js';
 
 /**
@@ -131,28 +129,7 @@ function providers(caches: readonly string[]): Provider[] {
         new DecoratedMethods(modules, methods),
       inject: [ModulesContainer, MethodCaches],
     },
-    {
-      provide: PageRoutes,
-      useFactory: (
-        modules: ModulesContainer,
-        reflector: Reflector,
-        registry: CacheRegistry,
-        resolved: ResolvedCachingOptions,
-      ) => new PageRoutes(modules, reflector, registry, resolved.pages),
-      inject: [ModulesContainer, Reflector, CacheRegistry, RESOLVED_OPTIONS],
-    },
-    ...invalidationProviders,
-    {
-      provide: PageCacheInstaller,
-      useFactory: (
-        config: ApplicationConfig,
-        routes: PageRoutes,
-        resolved: ResolvedCachingOptions,
-        clock: Clock,
-        invalidator: PageInvalidator,
-      ) => new PageCacheInstaller(config, routes, resolved.pages, clock, invalidator),
-      inject: [ApplicationConfig, PageRoutes, RESOLVED_OPTIONS, CACHING_CLOCK, PageInvalidator],
-    },
+    ...pageProviders,
   ];
 }
 

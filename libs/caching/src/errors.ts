@@ -1,3 +1,5 @@
+import { describe } from './describe.js';
+
 /** The base of everything that this library throws: a stable {@link code} and a message that names the remedy. */
 export abstract class CachingError extends Error {
   /** Stable: safe to match on, the message is not. All of them are listed in docs/errors.md. */
@@ -329,9 +331,7 @@ export class InvalidPageTargetError extends CachingError {
   readonly code = 'CACHING_INVALID_PAGE_TARGET';
 }
 
-/** Text for a message: the kind of thing, and its value only where that is harmless and short. */
-function describe(value: unknown): string {
-  if (typeof value === 'number' || value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
-  return `A value of type ${typeof value}`;
+/** What needs the running application was asked for before it has started, or where there is none. */
+export class NotStartedError extends CachingError {
+  readonly code = 'CACHING_NOT_STARTED';
 }

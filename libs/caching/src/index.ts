@@ -86,6 +86,14 @@ export { CacheControl, Condition, NeverCache, VaryOn, VaryOnCookie } from './pag
 export { InvalidatesPages } from './page/invalidates-pages.decorator.js';
 export type { InvalidatingRequest } from './page/invalidates-pages.decorator.js';
 export { PageCache } from './page/page-cache.service.js';
+export type {
+  ExplainedRequest,
+  HeldPageExplanation,
+  PageAction,
+  PageExplanation,
+  PageKeyExplanation,
+  VariantsExplanation,
+} from './page/page-explanation.js';
 export type { DeclaredPageTarget, MethodOf, PageTarget, PageTargetList } from './page/page-target.js';
 export type { PathParams } from './page/path-pattern.js';
 export type { CacheControlOptions } from './page/cache-control-patch.js';
@@ -123,6 +131,7 @@ export {
   MissingKeyError,
   NotANumberError,
   NotConnectedError,
+  NotStartedError,
   NumberOutOfRangeError,
   PeerMissingError,
   TooManyLoadsError,

@@ -95,9 +95,9 @@ export function guardFor(life: Life, tags: readonly TagVersion[], now: number): 
   };
 }
 
-/** How long the backend keeps an entry, in milliseconds. */
+/** How long the backend keeps an entry, in whole milliseconds: servers take no other ones. */
 export function keptFor({ ttlMs, revalidateMs, errorMs }: Life): number | null {
-  return ttlMs === null ? null : ttlMs + Math.max(0, revalidateMs, errorMs);
+  return ttlMs === null ? null : Math.ceil(ttlMs + Math.max(0, revalidateMs, errorMs));
 }
 
 /** Whether a stale window of an entry was asked for at all. */

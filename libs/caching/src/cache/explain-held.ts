@@ -1,16 +1,48 @@
 import type { Payload } from '../backends/cache-backend.js';
 import { codecOf } from './bodies.js';
 import { CodecId } from './codec.js';
-import type { Sight } from './entries.js';
+import type { Engine } from './engine.js';
+import type { Address, Sight } from './entries.js';
 import type { Guard } from './entry.js';
 import type { HeldExplanation } from './explanation.js';
 import { parseFrame } from './frame.js';
+import { leaseIn } from './leases.js';
 import { judgeTags } from './tags.js';
-import type { KeptValue } from './values.js';
+
+/** What a look for an explanation has shown. */
+export interface ExplainedSight<T> {
+  readonly sight: Sight<T>;
+  readonly held: HeldExplanation;
+  /** When that was, in milliseconds since 1970. */
+  readonly now: number;
+  readonly isLeased: boolean;
+  readonly isChangePending: boolean;
+}
+
+/** Looks at a key as a read does, and changes nothing. @throws BackendError */
+export async function lookToExplain<T>(
+  { entries, policy, loader }: Engine,
+  address: Address<T>,
+): Promise<ExplainedSight<T>> {
+  const [sight, ttl] = await policy.demand('explain', async () => {
+    const seen = await entries.look(address, []);
+    return [seen, await entries.backend.ttl(seen.pair.key)] as const;
+  });
+  const now = entries.now();
+  const lease = leaseIn(sight, now);
+  const path = entries.keys.path(address.version, address.codec.kind, address.segments);
+  return {
+    sight,
+    held: heldIn(sight, ttl, now, lease === undefined ? undefined : loader.holds(address, lease.token)),
+    now,
+    isLeased: lease !== undefined,
+    isChangePending: !entries.journal.isEmpty && entries.journal.isPending(path),
+  };
+}
 
 /** What lies under a key, as far as a look has shown it. */
-export function heldIn(
-  sight: Sight<KeptValue>,
+function heldIn<T>(
+  sight: Sight<T>,
   ttl: number | null | undefined,
   now: number,
   isOurs: boolean | undefined,

@@ -1,16 +1,18 @@
 import type { Sight } from './entries.js';
 import type { Explanation } from './explanation.js';
 import { judgeTags } from './tags.js';
-import type { KeptValue } from './values.js';
 
 /** What `get` would answer, and why. */
-export function getOf(sight: Sight<KeptValue>, now: number, isChangePending: boolean): Explanation['get'] {
+export function getOf<T>(sight: Sight<T>, now: number, isChangePending: boolean): Explanation['get'] {
   if (sight.freshness === 'fresh') return { answers: 'value', because: 'the entry is fresh' };
-  return { answers: 'undefined', because: whyAbsent(sight, now, isChangePending) };
+  const because = whyNotFresh(sight, now, isChangePending);
+  const remedy = sight.freshness === 'stale' ? '; only getOrSet uses stale values' : '';
+  return { answers: 'undefined', because: because + remedy };
 }
 
-function whyAbsent(
-  { held, payload, recordOf }: Sight<KeptValue>,
+/** Why what lies under a key is not what readers get who use no stale windows. */
+export function whyNotFresh<T>(
+  { held, payload, recordOf }: Sight<T>,
   now: number,
   isChangePending: boolean,
 ): string {
@@ -26,14 +28,12 @@ function whyAbsent(
     if (recordOf(version.tag) === undefined) return `the record of its tag "${version.tag}" is gone`;
     return `its tag "${version.tag}" was invalidated${state === 'soft' ? ' softly' : ''} after it was stored`;
   }
-  return guard !== undefined && now >= guard.freshUntil
-    ? 'its life has ended; only getOrSet uses stale values'
-    : 'it is not current';
+  return guard !== undefined && now >= guard.freshUntil ? 'its life has ended' : 'it is not current';
 }
 
 /** What `getOrSet` would do, and why. */
-export function getOrSetOf(
-  { freshness, held }: Sight<KeptValue>,
+export function getOrSetOf<T>(
+  { freshness, held }: Sight<T>,
   now: number,
   isLeased: boolean,
 ): Explanation['getOrSet'] {

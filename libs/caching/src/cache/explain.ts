@@ -1,15 +1,14 @@
 import type { ResolvedCacheOptions } from '../resolve-options.js';
 import type { Engine } from './engine.js';
 import type { EntryCodec } from './entries.js';
-import { heldIn } from './explain-held.js';
+import { lookToExplain } from './explain-held.js';
 import { getOf, getOrSetOf } from './explain-reads.js';
 import type { Explanation } from './explanation.js';
-import { leaseIn } from './leases.js';
 import type { KeptValue } from './values.js';
 
 /** Says how a key was built, what it holds and what a read would do. @throws BackendError */
 export async function explainKey(
-  { entries, policy, loader, name }: Engine,
+  engine: Engine,
   codec: EntryCodec<KeptValue>,
   options: ResolvedCacheOptions,
   asked: {
@@ -19,16 +18,10 @@ export async function explainKey(
     readonly isVersionGiven: boolean;
   },
 ): Promise<Explanation> {
+  const { entries, name } = engine;
   const address = { codec, segments: asked.segments, version: asked.version };
-  const [sight, ttl] = await policy.demand('explain', async () => {
-    const seen = await entries.look(address, []);
-    return [seen, await entries.backend.ttl(seen.pair.key)] as const;
-  });
-  const now = entries.now();
+  const { sight, held, now, isLeased, isChangePending } = await lookToExplain(engine, address);
   const { pair } = sight;
-  const lease = leaseIn(sight, now);
-  const path = entries.keys.path(asked.version, 'value', asked.segments);
-  const isChangePending = !entries.journal.isEmpty && entries.journal.isPending(path);
   return {
     key: {
       key: asked.key,
@@ -43,10 +36,10 @@ export async function explainKey(
     },
     backend: entries.backend.name,
     options: optionsOf(options),
-    held: heldIn(sight, ttl, now, lease === undefined ? undefined : loader.holds(address, lease.token)),
+    held,
     isChangePending,
     get: getOf(sight, now, isChangePending),
-    getOrSet: getOrSetOf(sight, now, lease !== undefined),
+    getOrSet: getOrSetOf(sight, now, isLeased),
   };
 }
 

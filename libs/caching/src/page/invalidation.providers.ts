@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { DeclaredInvalidations } from './declared-invalidations.js';
 import { PageCache } from './page-cache.service.js';
+import { PageExplainer } from './page-explainer.js';
 import { PageInvalidations } from './page-invalidations.js';
 import { PageInvalidator } from './page-invalidator.js';
 import { PageRoutes } from './page-routes.js';
@@ -23,9 +24,9 @@ export const invalidationProviders: readonly Provider[] = [
   },
   {
     provide: PageCache,
-    useFactory: (patterns: RoutePatterns, invalidations: PageInvalidations) =>
-      new PageCache(new PageTargets(patterns), invalidations),
-    inject: [RoutePatterns, PageInvalidations],
+    useFactory: (patterns: RoutePatterns, invalidations: PageInvalidations, explainer: PageExplainer) =>
+      new PageCache(new PageTargets(patterns), invalidations, explainer),
+    inject: [RoutePatterns, PageInvalidations, PageExplainer],
   },
   {
     provide: PageInvalidator,

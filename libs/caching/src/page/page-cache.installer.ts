@@ -1,15 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
-import type { EventEmitter } from 'node:events';
+import type { Server } from 'node:http';
 import type { Clock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { type FastifyHooks, installCaptureHook } from './fastify-exchange.js';
 import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
+import type { PageExplainer } from './page-explainer.js';
 import type { PageInvalidator } from './page-invalidator.js';
 import { PageRoutes } from './page-routes.js';
 import { PageWarnings } from './page-warnings.js';
 import { ReDispatch } from './re-dispatch.js';
-import { Refusals } from './refusals.js';
+import type { Refusals } from './refusals.js';
 
 /**
  * Puts the interceptor where it must be: outside every other, however the application adds those. Routes are registered
@@ -28,6 +29,8 @@ export class PageCacheInstaller {
     pages: ResolvedPagesOptions,
     clock: Clock,
     invalidator: PageInvalidator,
+    refusals: Refusals,
+    private readonly explainer: PageExplainer,
   ) {
     this.reDispatch = new ReDispatch(clock);
     const interceptors = config.getGlobalInterceptors();
@@ -38,7 +41,6 @@ export class PageCacheInstaller {
     }
     const logger = new Logger('Caching');
     const warnings = new PageWarnings((message) => logger.warn(message));
-    const refusals = new Refusals(clock);
     this.interceptor = new PageCacheInterceptor(
       routes,
       pages,
@@ -46,6 +48,7 @@ export class PageCacheInstaller {
       refusals,
       warnings,
       invalidator,
+      explainer,
     );
     interceptors.unshift(this.interceptor);
   }
@@ -53,7 +56,9 @@ export class PageCacheInstaller {
   /** Hooks into the platform; called when the adapter is there and the routes are not. */
   configure({ httpAdapter }: HttpAdapterHost): void {
     if (this.interceptor === undefined || !httpAdapter) return;
-    this.reDispatch.attach(httpAdapter.getHttpServer() as EventEmitter);
+    const server = httpAdapter.getHttpServer() as Server;
+    this.reDispatch.attach(server);
+    this.explainer.attach(server);
     if (httpAdapter.getType() === 'fastify') installCaptureHook(httpAdapter.getInstance<FastifyHooks>());
   }
 }

@@ -7,14 +7,15 @@ import { appendCacheStatus, type CacheStatus } from './cache-status.js';
 import type { Exchange } from './exchange.js';
 import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
-import { type PageCall, pageCall } from './page-call.js';
+import { idOf, type PageCall, pageCall } from './page-call.js';
+import type { PageExplainer } from './page-explainer.js';
 import { freshPage, PageLoads, type PageSight } from './page-loads.js';
 import type { PageInvalidator } from './page-invalidator.js';
 import { asksForReload, bypassReason, forbidsStoring } from './page-policy.js';
 import { isDirectory, type PageRecord } from './page-record.js';
 import { isDeclared, type PageRoute } from './page-route.js';
 import type { PageRoutes } from './page-routes.js';
-import { type FreshPage, type Outcome, type PageRun, runPage } from './page-run.js';
+import { type FreshPage, isPage, type Outcome, type PageRun, runPage } from './page-run.js';
 import type { PageWarnings } from './page-warnings.js';
 import type { ExpressRequest, ExpressResponse, FastifyReply, FastifyRequest } from './platform.js';
 import type { ReDispatch } from './re-dispatch.js';
@@ -23,6 +24,7 @@ import type { StoredPage } from './stored-page.js';
 
 /** A response is under way already: there is nothing left for Nest to send. */
 const REPLAYED: Observable<undefined> = of(undefined);
+const HIT: CacheStatus = { outcome: 'hit' };
 /** So often a request looks for its page again: the flight that it waited for was another variant's, or broke off. */
 const MAX_ATTEMPTS = 3;
 
@@ -51,12 +53,17 @@ export class PageCacheInterceptor implements NestInterceptor {
     private readonly refusals: Refusals,
     private readonly warnings: PageWarnings,
     private readonly invalidator: PageInvalidator,
+    private readonly explainer: PageExplainer,
   ) {
     this.loads = new PageLoads(options.flightDeadline, options.maxVariants);
   }
 
   intercept(context: ExecutionContext, handler: CallHandler): Answer {
     if (context.getType() !== 'http') return handler.handle();
+    if (this.explainer.isBusy) {
+      const met = this.explainer.meet(context, exchangeOf(context));
+      if (met !== undefined) return met;
+    }
     const next = this.invalidator.around(context, handler);
     const controller = context.getClass();
     const route = this.routes.find(context.getHandler(), controller);
@@ -113,27 +120,33 @@ export class PageCacheInterceptor implements NestInterceptor {
         isAnswered = true;
         resolve(given);
       };
-      const again = async (): Promise<Observable<unknown>> => {
+      const again = async (found = HIT): Promise<Observable<unknown>> => {
         if (call.exchange.isGone) return REPLAYED;
         if (attempt >= MAX_ATTEMPTS) return this.runAlone(call, next);
         const later = await this.loads.look(call);
         const page = freshPage(later);
-        if (page !== undefined) return this.replay(page.value, page.createdAt, call);
+        if (page !== undefined) return this.replay(page.value, page.createdAt, call, found);
         return this.load(later, call, next, attempt + 1);
       };
       const isStale = seen.look.sight?.freshness === 'stale';
+      const forward = isStale ? 'stale' : seen.isVariant ? 'vary-miss' : 'uri-miss';
+      let isCollapsed = true;
       const make = async (): Promise<FreshPage | undefined> => {
+        isCollapsed = false;
         if (isStale || isAnswered) return this.judge(await this.sendCopy(call), call, isStale);
         if (call.exchange.isGone) {
           answer(REPLAYED);
           throw new BrokenOffError();
         }
-        const run = this.run(call, next, seen.isVariant ? 'vary-miss' : 'uri-miss');
+        const run = this.run(call, next, forward);
         answer(run.handled);
         return this.judge(await run.outcome, call, isStale);
       };
       this.loads.load(call, seen, make).then(
-        (served) => answer(isAnswered ? REPLAYED : this.land(served, call, next, again)),
+        (served) => {
+          const status: CacheStatus = { outcome: forward, isCollapsed };
+          answer(isAnswered ? REPLAYED : this.land(served, call, next, status, again));
+        },
         (error: unknown) => {
           if (isAnswered) this.warnings.failure(call.route.name, error);
           answer(error instanceof BrokenOffError ? again() : this.runAlone(call, next));
@@ -147,13 +160,15 @@ export class PageCacheInterceptor implements NestInterceptor {
     served: Served<PageRecord>,
     call: PageCall,
     next: CallHandler,
-    again: () => Promise<Observable<unknown>>,
+    status: CacheStatus,
+    again: (found: CacheStatus) => Promise<Observable<unknown>>,
   ): Answer {
-    const { content, source } = served;
+    const { content, source, state } = served;
     if (call.exchange.isGone) return REPLAYED;
     if (typeof content !== 'object' || source === undefined) return this.runAlone(call, next);
-    if (isDirectory(content)) return again();
-    return this.replay(content, source.createdAt, call);
+    if (isDirectory(content)) return again({ ...status, isStored: true });
+    const isStored = 'ttlMs' in source && source.ttlMs !== 0;
+    return this.replay(content, source.createdAt, call, state === 'loaded' ? { ...status, isStored } : HIT);
   }
 
   /**
@@ -164,12 +179,12 @@ export class PageCacheInterceptor implements NestInterceptor {
   private judge(outcome: Outcome, call: PageCall, isStale: boolean): FreshPage | undefined {
     if (outcome === 'broken') throw new BrokenOffError();
     if (outcome === 'failed' && isStale) throw new HandlerFailedError();
-    if (typeof outcome === 'object') {
+    if (isPage(outcome)) {
       this.refusals.forget(idOf(call));
       return outcome;
     }
     if (outcome === 'unmodified') return undefined;
-    this.refusals.note(idOf(call));
+    this.refusals.note(idOf(call), outcome === 'failed' ? 'its handler has failed' : outcome.because);
     return undefined;
   }
 
@@ -189,7 +204,7 @@ export class PageCacheInterceptor implements NestInterceptor {
   private runAlone(call: PageCall, next: CallHandler): Observable<unknown> {
     const run = this.run(call, next, 'miss');
     void run.outcome.then((outcome) => {
-      if (typeof outcome === 'object') this.refusals.forget(idOf(call));
+      if (isPage(outcome)) this.refusals.forget(idOf(call));
     });
     return run.handled;
   }
@@ -202,7 +217,12 @@ export class PageCacheInterceptor implements NestInterceptor {
     return runPage(call, next, { options, forward, createdAt, warnings: this.warnings });
   }
 
-  private replay(page: StoredPage, createdAt: number, { exchange, route }: PageCall): Observable<unknown> {
+  private replay(
+    page: StoredPage,
+    createdAt: number,
+    { exchange, route }: PageCall,
+    status = HIT,
+  ): Observable<unknown> {
     const { entries } = route.cache;
     const ageMs = entries.now() - createdAt;
     const { cacheStatus } = this.options;
@@ -210,7 +230,7 @@ export class PageCacheInterceptor implements NestInterceptor {
       cacheStatus === undefined
         ? undefined
         : appendCacheStatus(exchange.reply.get('cache-status'), cacheStatus, {
-            outcome: 'hit',
+            ...status,
             ...(typeof route.ttlMs === 'number' && { ttlMs: route.ttlMs - ageMs }),
           });
     exchange.replay(page, ageMs + page.ageSeconds * 1000, said);
@@ -240,10 +260,6 @@ class BrokenOffError extends Error {}
 
 /** The handler has failed, and a stale page may stand in for it. */
 class HandlerFailedError extends Error {}
-
-function idOf({ route, segments }: PageCall): string {
-  return `${route.cache.service.name}:${segments}`;
-}
 
 /** The request and response of a context, seen alike on both platforms. */
 export function exchangeOf(context: ExecutionContext): Exchange {

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { InvalidateOptions } from '../cache/cache-service.options.js';
+import type { PageExplainer } from './page-explainer.js';
+import type { ExplainedRequest, PageExplanation } from './page-explanation.js';
 import type { PageInvalidations } from './page-invalidations.js';
 import type { AnyPageTarget, PageTarget, PageTargetList } from './page-target.js';
 import type { PageTargets } from './page-targets.js';
@@ -10,6 +12,7 @@ export class PageCache {
   constructor(
     private readonly targets: PageTargets,
     private readonly invalidations: PageInvalidations,
+    private readonly explainer: PageExplainer,
   ) {}
 
   /**
@@ -38,5 +41,24 @@ export class PageCache {
   ): Promise<void> {
     const tags = this.targets.tagsOf([targets].flat());
     await this.invalidations.invalidate(tags, options?.soft === true);
+  }
+
+  /**
+   * Why a page is cached or not: how its key is built, what is stored there, and what a request would do now. For people
+   * who develop; names only, no values of headers, cookies or identities. (Django: none)
+   *
+   * A request of its own goes through middleware and guards, which do their work, and comes from 127.0.0.1. The handler
+   * does not run, and nothing is stored or counted. Other methods than GET and HEAD are not sent at all. What answers
+   * without a handler of Nest's, such as a GraphQL server or another application that is mounted, answers as always.
+   *
+   * @throws InvalidArgumentError for a URL or headers that no client could send; NotStartedError before the application
+   *   has started; BackendError; whatever `user` and `varyOn` of the route throw
+   *
+   * @example
+   * await pages.explain('/products?sort=price')
+   * await pages.explain({ url: 'https://shop.example/me', headers: { authorization: 'Bearer …' } })
+   */
+  explain(request: string | ExplainedRequest): Promise<PageExplanation> {
+    return this.explainer.explain(request);
   }
 }

@@ -49,6 +49,11 @@ export function pageCall(
   return { exchange, route, target, segments, tags: tagsOf(route, target) };
 }
 
+/** What tells a page from all others of the application. */
+export function idOf({ route, segments }: PageCall): string {
+  return `${route.cache.service.name}:${segments}`;
+}
+
 /** No two identities have one, and no key tells who it is. */
 function userDigest(identity: unknown): string {
   if (!['string', 'number', 'bigint'].includes(typeof identity)) {

@@ -139,7 +139,8 @@ function freshRecord(sight: Sight<PageRecord> | undefined): PageRecord | undefin
   return sight?.freshness === 'fresh' && typeof sight.held === 'object' ? sight.held.value : undefined;
 }
 
-function addressOf(segments: string): Address<PageRecord> {
+/** Where the record of these segments is kept. */
+export function addressOf(segments: string): Address<PageRecord> {
   return { codec: pageCodec, segments, version: VERSION };
 }
 

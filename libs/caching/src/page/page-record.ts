@@ -69,8 +69,9 @@ function readVariant({ names, digest, createdAt, keptUntil }: Variant): Variant 
     Array.isArray(names) &&
     names.every((name) => typeof name === 'string') &&
     typeof digest === 'string' &&
-    Number.isSafeInteger(createdAt) &&
-    (keptUntil === null || Number.isSafeInteger(keptUntil));
+    // A store's clock knows fractions of a millisecond.
+    Number.isFinite(createdAt) &&
+    (keptUntil === null || Number.isFinite(keptUntil));
   if (!isVariant) throw new RangeError('not a variant');
   return { names, digest, createdAt, keptUntil };
 }

@@ -10,6 +10,7 @@ import type { PageRoute } from './page-route.js';
 import type { PageWarnings } from './page-warnings.js';
 import type { Reply } from './reply.js';
 import { isVetoed, lifeOf, type PageLife } from './page-policy.js';
+import { personal, REFUSED, type RefusedPage, unstorable, vetoed } from './refused-page.js';
 import type { HeaderLookup } from './header-lookup.js';
 import { type StoredPage, storedPage } from './stored-page.js';
 import { namesBeyond } from './variants.js';
@@ -27,10 +28,14 @@ export interface FreshPage {
 }
 
 /**
- * What a run of a handler has come to: a page; `'failed'` with a 500, 502, 503 or 504; `'broken'` off with its client;
- * `'unmodified'`, which says nothing of the page; or `'refused'`: a response that is for its client alone.
+ * What a run of a handler has come to: a page; a response that is for its client alone; `'failed'` with a 500, 502, 503 or
+ * 504; `'broken'` off with its client; or `'unmodified'`, which says nothing of the page.
  */
-export type Outcome = FreshPage | 'failed' | 'broken' | 'unmodified' | 'refused';
+export type Outcome = FreshPage | RefusedPage | 'failed' | 'broken' | 'unmodified';
+
+export function isPage(outcome: Outcome): outcome is FreshPage {
+  return typeof outcome === 'object' && 'page' in outcome;
+}
 
 /** A handler that runs for a page. */
 export interface PageRun {
@@ -109,27 +114,28 @@ export function runPage(
     if (FAILURES.includes(status)) return 'failed';
     if (status === 304) return 'unmodified';
     const life = lifeOf({ status, headers: theirs(atEmission) }, route, createdAt);
-    if (life === undefined || isVetoed(theirs(atFinish))) return 'refused';
-    if (isEmptyByAccident(response, route)) return 'refused';
+    if (life === undefined) return unstorable({ status, headers: theirs(atEmission) }, route);
+    if (isVetoed(theirs(atFinish))) return vetoed(theirs(atFinish));
+    if (isEmptyByAccident(response, route)) return REFUSED.empty;
     const vary = varyOf(before, atEmission, atFinish, call);
     const verdict = access?.verdict();
     if (verdict?.isStorable === false) {
       if (access !== undefined) warnings.reads(route.name, verdict.reads, access.report());
-      return 'refused';
+      return personal(verdict.reads);
     }
-    if (vary === undefined || !(verdict?.vary ?? []).every((name) => vary.includes(name))) return 'refused';
+    if (vary === undefined || verdict?.vary.some((name) => !vary.includes(name))) return REFUSED.vary;
     const page = storedPage(response, createdAt);
     const named = tags.of(access);
     if (tags.error !== undefined) warnings.failure(route.name, tags.error);
-    return page === undefined || named === undefined
-      ? 'refused'
-      : { page, createdAt, life, vary, tags: named };
+    if (page === undefined) return REFUSED.length;
+    if (named === undefined) return REFUSED.tags;
+    return { page, createdAt, life, vary, tags: named };
   };
 
   const outcome = captured.then((response): Outcome => {
     access?.stop();
-    if (response === undefined || response === 'broken') return response ?? 'refused';
-    return judge(response);
+    if (response === undefined) return REFUSED.body;
+    return response === 'broken' ? response : judge(response);
   });
   const handled = next.handle();
   if (route.tagsOf === undefined) return { handled, outcome };

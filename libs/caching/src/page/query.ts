@@ -54,6 +54,17 @@ export class QueryPolicy {
     return counting.length === 0 ? path : `${path}?${counting.join('&')}`;
   }
 
+  /** The names of the parameters that {@link reduce} leaves out, each once. */
+  dropped(target: string): readonly string[] {
+    const question = target.indexOf('?');
+    if (question === -1 || hasFragment(target)) return [];
+    const names = target
+      .slice(question + 1)
+      .split('&')
+      .map((text) => nameOf(text) ?? rawName(text));
+    return [...new Set(names.filter((name) => !this.counts(name)))];
+  }
+
   /** The query of a reduced target, without its `?`, in the one order that all its permutations share. */
   canonical(query: string): string {
     return this.isRaw ? query : canonicalQuery(query);

@@ -24,8 +24,10 @@ const CONNECTION_FACTS = [
   'remotePort',
 ] as const;
 
-/** All that a copy needs of a request, taken while its connection is still there. */
-interface Original {
+/** A request as the application sees it. Of a client's it is taken while the connection is still there. */
+export interface DispatchedRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** Path and query as a client sends them. */
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
@@ -62,17 +64,25 @@ export class ReDispatch<Mark extends object> {
    *
    * @param target path and query as the client sent them
    */
-  send(request: IncomingMessage, target: string, mark: Mark, deadlineMs: number): Promise<void> {
-    const original = originalOf(request, target);
-    return this.scope.runInAsyncScope(() => this.dispatch(original, mark, deadlineMs));
+  async send(request: IncomingMessage, target: string, mark: Mark, deadlineMs: number): Promise<void> {
+    await this.sendNew(copyOf(request, target), mark, deadlineMs);
   }
 
-  private async dispatch(original: Original, mark: Mark, deadlineMs: number): Promise<void> {
+  /** As {@link send}, for a request that no client has sent; answers the status, or `undefined` if it was broken off. */
+  sendNew(request: DispatchedRequest, mark: Mark, deadlineMs: number): Promise<number | undefined> {
+    return this.scope.runInAsyncScope(() => this.dispatch(request, mark, deadlineMs));
+  }
+
+  private async dispatch(
+    request: DispatchedRequest,
+    mark: Mark,
+    deadlineMs: number,
+  ): Promise<number | undefined> {
     const { inject } = await import('light-my-request');
-    await new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       // A function of our own: handed an Express application, `inject` would change the prototypes of all its requests.
       const listen = (copy: IncomingMessage, response: ServerResponse): void => {
-        const connection = liken(copy, original);
+        const connection = liken(copy, request);
         this.marks.set(copy, mark);
         const cancel = this.clock.after(deadlineMs, () => response.destroy());
         // As when a connection closes after its last response. On Express nobody else would say so.
@@ -85,12 +95,14 @@ export class ReDispatch<Mark extends object> {
         this.listener?.emit('request', copy, response);
       };
       // An error says that the response was broken off: there is nothing to tell.
-      inject(listen, { method: 'GET', url: '/' }, () => resolve());
+      inject(listen, { method: request.method, url: '/' }, (_error, response) =>
+        resolve(response?.statusCode),
+      );
     });
   }
 }
 
-function originalOf({ headers, rawHeaders, socket }: IncomingMessage, target: string): Original {
+function copyOf({ headers, rawHeaders, socket }: IncomingMessage, target: string): DispatchedRequest {
   const kept = Object.entries(headers).filter(([name]) => !CONDITIONAL.has(name));
   const raw: string[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -99,6 +111,7 @@ function originalOf({ headers, rawHeaders, socket }: IncomingMessage, target: st
   }
   const facts = socket as unknown as Readonly<Record<string, unknown>>;
   return {
+    method: 'GET',
     target,
     headers: Object.fromEntries(kept),
     rawHeaders: raw,
@@ -109,7 +122,7 @@ function originalOf({ headers, rawHeaders, socket }: IncomingMessage, target: st
 /** Makes a blank request like the original; answers its connection, which is an object and nothing more. */
 function liken(
   copy: IncomingMessage,
-  { target, headers, rawHeaders, connection }: Original,
+  { target, headers, rawHeaders, connection }: DispatchedRequest,
 ): EventEmitter & { destroyed: boolean } {
   const socket = copy.socket as unknown as EventEmitter & { destroyed: boolean };
   // An unknown address must stay unknown: it would be 127.0.0.1, which guards may trust.

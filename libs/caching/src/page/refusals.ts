@@ -5,37 +5,47 @@ import type { Clock } from '../clock.js';
 const REMEMBERED_MS = 10_000;
 const MAX_REMEMBERED = 10_000;
 
+/** Until when a refusal is remembered, by the monotonic clock, and why it was. */
+interface Refusal {
+  readonly until: number;
+  readonly because: string;
+}
+
 /**
  * Pages whose last response could not be stored. Requests for them do not wait for one another: nobody could use what
  * another one gets. The first response that can be stored ends it.
  */
 export class Refusals {
-  private readonly until = new Map<string, number>();
+  private readonly remembered = new Map<string, Refusal>();
 
   constructor(private readonly clock: Clock) {}
 
   has(page: string): boolean {
-    if (this.until.size === 0) return false;
-    const id = shortId(page);
-    const until = this.until.get(id);
-    if (until === undefined) return false;
-    if (this.clock.monotonic() < until) return true;
-    this.until.delete(id);
-    return false;
+    return this.reasonOf(page) !== undefined;
   }
 
-  note(page: string): void {
+  /** Why the last response could not be stored; `undefined` if there was no such thing lately. */
+  reasonOf(page: string): string | undefined {
+    if (this.remembered.size === 0) return undefined;
+    const id = shortId(page);
+    const refusal = this.remembered.get(id);
+    if (refusal === undefined || this.clock.monotonic() < refusal.until) return refusal?.because;
+    this.remembered.delete(id);
+    return undefined;
+  }
+
+  note(page: string, because: string): void {
     const id = shortId(page);
     // Anew at the end, so that the oldest is the first.
-    this.until.delete(id);
-    this.until.set(id, this.clock.monotonic() + REMEMBERED_MS);
-    if (this.until.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.until.keys();
-    if (oldest !== undefined) this.until.delete(oldest);
+    this.remembered.delete(id);
+    this.remembered.set(id, { until: this.clock.monotonic() + REMEMBERED_MS, because });
+    if (this.remembered.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.remembered.keys();
+    if (oldest !== undefined) this.remembered.delete(oldest);
   }
 
   forget(page: string): void {
-    if (this.until.size > 0) this.until.delete(shortId(page));
+    if (this.remembered.size > 0) this.remembered.delete(shortId(page));
   }
 }
 

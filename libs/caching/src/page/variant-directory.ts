@@ -62,10 +62,10 @@ export function withVariant(
   return { directory: { variants: variants.slice(0, most) }, dropped: variants.slice(most) };
 }
 
-/** How long a directory is kept: as long as any of its variants. Milliseconds; `null` for ever. */
+/** How long a directory is kept: as long as any of its variants. Whole milliseconds; `null` for ever. */
 export function directoryLife({ variants }: VariantDirectory, now: number): number | null {
   if (variants.some(({ keptUntil }) => keptUntil === null)) return null;
-  return Math.max(...variants.map(({ keptUntil }) => (keptUntil ?? now) - now), 1);
+  return Math.ceil(Math.max(...variants.map(({ keptUntil }) => (keptUntil ?? now) - now), 1));
 }
 
 /** Bytes that a variant takes in memory besides its names, roughly. */
