@@ -32,6 +32,7 @@ const EMPTY: StoredPage = {
   lastModified: undefined,
   ageSeconds: 0,
   body: Buffer.alloc(0),
+  text: undefined,
 };
 
 /**
