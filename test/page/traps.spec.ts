@@ -6,6 +6,7 @@ import {
   Controller,
   type ExecutionContext,
   Get,
+  Head,
   Header,
   HttpCode,
   Injectable,
@@ -27,7 +28,7 @@ import { APP_INTERCEPTOR, ApplicationConfig, REQUEST } from '@nestjs/core';
 import { request as httpRequest, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { EMPTY, map, of, throwError } from 'rxjs';
-import { CachePage, NeverCache } from 'nestjs-caching';
+import { CachePage, InvalidDecorationError, NeverCache } from 'nestjs-caching';
 import { PageCacheInterceptor } from '../../libs/caching/src/page/page-cache.interceptor.js';
 import { gate as newGate } from '../support/gate.js';
 import { type AnyReply, type AnyRequest, usePages } from '../support/page-app.js';
@@ -366,6 +367,25 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
     expect(await pages.text('/heir/inherited')).toBe('run 1');
     expect((await pages.ask('/heir/posted', {}, 'POST')).text).toBe('run 6');
   });
+
+  it.each([
+    ['@Post', Post()],
+    ['@Head', Head()],
+  ])(
+    '34: the decorator on a method with %s is refused at the start, with what to do',
+    async (_name, method) => {
+      @Controller()
+      class ChangesController {
+        @method @CachePage('60s') change(): string {
+          return 'changed';
+        }
+      }
+      await expect(pages.start(ChangesController)).rejects.toThrow(InvalidDecorationError);
+      await expect(pages.start(ChangesController)).rejects.toThrow(
+        '@CachePage on ChangesController.change: the route answers no GET',
+      );
+    },
+  );
 
   it('35: nothing is cached that does not say so, and @NeverCache always wins', async () => {
     @Controller()
