@@ -3,7 +3,7 @@ import { usePages } from '../support/page-app.js';
 import { PLATFORMS } from '../support/test-app.js';
 
 // Attacks of the classes C6, path tricks and deception, and C7, side channels. Attack 82, the purge of all aliases of a
-// path, is of invalidation.
+// path, is in page-cache.service.spec.ts.
 describe.each(PLATFORMS)('C6, path tricks, on %s', (platform) => {
   const pages = usePages(platform);
   const start = (...given: Parameters<typeof pages.controller>) => pages.start(pages.controller(...given));

@@ -47,6 +47,13 @@ describe.each(PLATFORMS)('A2, how long it is used, on %s', (platform) => {
     },
   );
 
+  it('row 26: Expires counts from the Date of the response, which has aged since', async () => {
+    await start();
+    pages.clock.advance(1000 - (pages.clock.now() % 1000));
+    pages.handle = (request, reply, run) => sends({ date: at(-10), expires: at(30) })(request, reply, run);
+    await expectLife(30);
+  });
+
   it('row 26: without a ttl and a freshness of its own nothing is guessed', async () => {
     await start();
     pages.handle = sends({ 'last-modified': 'Mon, 23 Nov 2020 10:00:00 GMT', 'cache-control': 'public' });
@@ -62,6 +69,7 @@ describe.each(PLATFORMS)('A2, how long it is used, on %s', (platform) => {
     ['s-maxage=10', 10],
     ['s-maxage=600', 60],
     ['s-maxage=10, max-age=600', 10],
+    ['s-maxage=10, max-age=0', 10],
   ])(
     'row 28: with a ttl of 60 s, %s lives for %d s: the handler may shorten and not lengthen',
     async (cacheControl, life) => {

@@ -409,6 +409,16 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
       expect(pages.runs).toBe(2);
     });
 
+    it('a stream that ends before its Content-Length is not stored', async () => {
+      await start('60s');
+      pages.handle = () => new StreamableFile(Readable.from([Buffer.from('short')]), { length: 10 });
+      for (let time = 0; time < 2; time += 1) {
+        const answer = await pages.bytes('GET /p/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+        expect(answer.toLowerCase()).toContain('content-length: 10');
+      }
+      expect(pages.runs).toBe(2);
+    });
+
     it('a response that takes longer than the deadline is not stored', async () => {
       await pages.start(pages.controller('60s'), { caching: { pages: { flightDeadline: '5s' } } });
       const [begun, gate] = [newGate(), newGate()];
