@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, type INestApplication, Req, VersioningType } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CachePage } from 'nestjs-caching';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CachePage, type CachingOptions } from 'nestjs-caching';
 import { type AnyRequest, usePages } from '../support/page-app.js';
 import { describeService } from '../support/services.js';
 import { PLATFORMS } from '../support/test-app.js';
@@ -254,33 +257,52 @@ describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
     expect(pages.runs).toBe(parts.length);
   });
 
-  describeService('redis', (redis) => {
-    it('40: routes of one name under two prefixes and hosts, and two applications, share a Redis and no page', async () => {
-      const make = (path: string, host: string | undefined, answer: string) => {
-        @Controller({ path, ...(host !== undefined && { host }) })
-        class SameController {
-          @Get('page') @CachePage('60s') page(@Req() _request: AnyRequest): string {
-            return answer;
-          }
+  /** Attack 40, on a store that two applications share under prefixes of their own. */
+  async function expectNoPageInCommon(optionsOf: (application: number) => CachingOptions): Promise<void> {
+    const make = (path: string, host: string | undefined, answer: string) => {
+      @Controller({ path, ...(host !== undefined && { host }) })
+      class SameController {
+        @Get('page') @CachePage('60s') page(@Req() _request: AnyRequest): string {
+          return answer;
         }
-        return SameController;
-      };
-      const caching = (keyPrefix: string) => ({ caching: { url: redis().url, keyPrefix } });
-      // Fastify has one route for a path, whatever its host.
-      const hosts = platform === 'express' ? ['one.example', 'two.example'] : ['one.example'];
-      const routes = [
-        make('a', undefined, 'a'),
-        make('b', undefined, 'b'),
-        ...hosts.map((host) => make('c', host, host)),
-      ];
-      await pages.start(routes, caching(`c2-${platform}-1`));
-      const ask = async (path: string, host = 'shop.example') => (await pages.raw(path, { host })).text;
-      for (let round = 0; round < 2; round += 1) {
-        expect([await ask('/a/page'), await ask('/b/page')]).toEqual(['a', 'b']);
-        for (const host of hosts) expect(await ask('/c/page', host)).toBe(host);
       }
-      await pages.start([make('a', undefined, 'other')], caching(`c2-${platform}-2`));
-      expect(await ask('/a/page')).toBe('other');
-    });
+      return SameController;
+    };
+    // Fastify has one route for a path, whatever its host.
+    const hosts = platform === 'express' ? ['one.example', 'two.example'] : ['one.example'];
+    const routes = [
+      make('a', undefined, 'a'),
+      make('b', undefined, 'b'),
+      ...hosts.map((host) => make('c', host, host)),
+    ];
+    await pages.start(routes, { caching: optionsOf(1) });
+    const ask = async (path: string, host = 'shop.example') => (await pages.raw(path, { host })).text;
+    for (let round = 0; round < 2; round += 1) {
+      expect([await ask('/a/page'), await ask('/b/page')]).toEqual(['a', 'b']);
+      for (const host of hosts) expect(await ask('/c/page', host)).toBe(host);
+    }
+    await pages.start([make('a', undefined, 'other')], { caching: optionsOf(2) });
+    expect(await ask('/a/page')).toBe('other');
+  }
+
+  it('40: routes of one name under two prefixes and hosts, and two applications, share files and no page', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'attacks-'));
+    try {
+      await expectNoPageInCommon((application) => ({
+        backend: 'file',
+        directory,
+        keyPrefix: `c2-${application}`,
+      }));
+    } finally {
+      await pages.close();
+      await rm(directory, { recursive: true });
+    }
+  });
+  describeService('redis', (redis) => {
+    it('40: routes of one name under two prefixes and hosts, and two applications, share a Redis and no page', () =>
+      expectNoPageInCommon((application) => ({
+        url: redis().url,
+        keyPrefix: `c2-${platform}-${application}`,
+      })));
   });
 });

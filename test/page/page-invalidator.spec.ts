@@ -60,6 +60,9 @@ class ReadsController {
   @Get('items/:id') @CachePage('1m') item(@Param('id') id: string): string {
     return `revision ${revision} of ${id}`;
   }
+  @Get('soft') @CachePage('1m', { staleWhileRevalidate: '1m', staleIfError: '1m' }) soft(): string {
+    return `revision ${revision}`;
+  }
   @Get('second') @CachePage('1m', { cache: 'second' }) second(): string {
     return `revision ${revision}`;
   }
@@ -81,6 +84,9 @@ class WritesController {
     change();
   }
   @Post('second') second(): string {
+    return change();
+  }
+  @Post('soft') soft(): string {
     return change();
   }
   @Post('items/:id') direct(@Res() reply: Reply): void {
@@ -141,6 +147,7 @@ describePages((platform, options) => {
     ['DELETE', '/items', '/items', 303],
     ['POST', '/items?q=2', '/items?q=1', 201],
     ['POST', '/second', '/second', 201],
+    ['POST', '/soft', '/soft', 201],
     ['POST with @Res()', '/items/1', '/items/1', 202],
     ['PUT of a stream', '/items/1', '/items/1', 200],
     ['POST with Location', '/made?at=/items/1', '/items/1', 201],

@@ -305,6 +305,14 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
     expect(await said({ range: 'bytes=0-1' })).toBe('shop; fwd=bypass');
     expect(await said({}, '/p/1', 'POST')).toBe('shop; fwd=method');
     expect(await said({ 'cache-control': 'no-store' }, '/p/2')).toBe('shop; fwd=request');
+    expect(await said({ 'x-a': '1' }, '/p/3')).toBe('shop; fwd=uri-miss');
+    expect(await said({ 'x-a': '2' }, '/p/3')).toBe('shop; fwd=vary-miss');
+    expect(await said({ 'x-a': '1' }, '/p/3')).toBe('shop; hit; ttl=60');
+    // The POST has made the page absent.
+    expect(await said()).toBe('shop; fwd=uri-miss');
+    pages.clock.advance(65_000);
+    pages.handle = sends({}, 503);
+    expect(await said()).toBe('shop; hit; ttl=-5');
   });
 
   it('row 56: what middleware says in Cache-Status stays in front', async () => {

@@ -443,6 +443,11 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     const [first, second] = [await pages.ask(), await pages.ask()];
     expect(first.body.equals(Buffer.alloc(200_000, '1'))).toBe(true);
     expect(second.body.equals(Buffer.alloc(200_000, '2'))).toBe(true);
+    // One that just fits is stored, in one piece or in several.
+    pages.handle = () => new StreamableFile(Buffer.alloc(100_000, 'a'));
+    expect(await pages.isStored('/p/2')).toBe(true);
+    pages.handle = () => new StreamableFile(Readable.from([Buffer.alloc(99_999), Buffer.alloc(1)]));
+    expect(await pages.isStored('/p/3')).toBe(true);
   });
 
   it.each(['no-store', 'No-Store', 'max-age=0, no-store', 'no-store, "'])(
