@@ -54,7 +54,7 @@ describe('the variants of a page (http.md A4)', () => {
       directory: listOf(three, two),
       dropped: [one],
     });
-    expect(withVariant(listOf(two, one), one, 2, NOW).directory).toEqual(listOf(one, two));
+    expect(withVariant(listOf(two, one), one, 2, NOW)).toEqual({ directory: listOf(one, two), dropped: [] });
     expect(withVariant(listOf(two, one), three, 9, NOW + 1000).directory).toEqual(listOf(three));
     const lasting = variant(['x-a'], { 'x-a': '4' }, null);
     expect(withVariant(listOf(lasting), three, 9, NOW + 1e9).directory).toEqual(listOf(three, lasting));
