@@ -101,15 +101,15 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     },
   );
 
-  /** Adds a header when the headers leave, as session middleware does. */
-  const startWithLate = (name: string, value: string, options?: CachePageOptions<never>) =>
+  /** Adds a header when the headers leave, as session middleware does; on Fastify before our own hook, or after it. */
+  const startWithLate = (name: string, value: string, options?: CachePageOptions<never>, isLast = false) =>
     pages.start(pages.controller('60s', options), {
       configure: (app) => {
         if (platform === 'fastify') {
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook('onSend', async (_request: unknown, reply: AnyReply) => void reply.header(name, value));
+          const fastify = app.getHttpAdapter().getInstance();
+          const onSend = async (_request: unknown, reply: AnyReply) => void reply.header(name, value);
+          if (isLast) fastify.addHook('onRoute', (route: object) => void Object.assign(route, { onSend }));
+          else fastify.addHook('onSend', onSend);
           return;
         }
         app.use((_request: unknown, response: ServerResponse, next: () => void) => {
@@ -138,8 +138,11 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     ['row 8', 'cache-control', 's-maxage=0'],
     ['row 10', 'vary', '*'],
   ])('%s: %s: %s that is added when the headers leave is seen', async (_row, name, value) => {
-    await startWithLate(name, value);
-    expect(await pages.isStored()).toBe(false);
+    for (const isLast of [false, true]) {
+      await startWithLate(name, value, {}, isLast);
+      expect([isLast, await pages.isStored()]).toEqual([isLast, false]);
+      expect((await pages.ask()).headers.get(name)).toBe(value);
+    }
   });
 
   // A hook of Fastify's is early enough to be seen while the body is composed: there the page is stored, and varies.
@@ -148,6 +151,8 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     const ask = (value: string) => pages.text('/p/1', { 'x-late': value });
     const texts = [await ask('a'), await ask('b'), await ask('a')];
     expect(texts).toEqual(['run 1', 'run 2', platform === 'fastify' ? 'run 1' : 'run 3']);
+    await startWithLate('vary', 'x-late', {}, true);
+    expect(await pages.isStored('/p/1', { 'x-late': 'a' })).toBe(false);
   });
 
   it('row 2: a no-store that is added when the headers leave wins over our own word to browsers', async () => {
