@@ -155,6 +155,31 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     expect(await pages.isStored('/p/1', { 'x-late': 'a' })).toBe(false);
   });
 
+  it.each([
+    ['row 3', 'cache-control', 'private'],
+    ['row 9', 'set-cookie', 'sid=1'],
+    ['row 10', 'vary', '*'],
+  ])('%s: %s: %s that is given to writeHead itself keeps a response out', async (_row, name, value) => {
+    @Controller()
+    class RawController {
+      @Get('raw') @CachePage('60s') page(@Res() reply: AnyReply): void {
+        pages.runs += 1;
+        if (platform === 'fastify') (reply as unknown as { hijack(): void }).hijack();
+        rawOf(reply)
+          .writeHead(200, { [name]: value })
+          .end('raw');
+      }
+    }
+    await pages.start(RawController, {
+      // Beside a header that was set before, Node would show these among all others.
+      configure: (app) => {
+        if (platform === 'express') app.getHttpAdapter().getInstance().disable('x-powered-by');
+      },
+    });
+    for (let time = 0; time < 2; time += 1) expect((await pages.raw('/raw')).text).toBe('raw');
+    expect(pages.runs).toBe(2);
+  });
+
   it('row 2: a no-store that is added when the headers leave wins over our own word to browsers', async () => {
     await startWithLate('cache-control', 'no-store', { clientTtl: '30s' });
     expect(await pages.isStored()).toBe(false);
