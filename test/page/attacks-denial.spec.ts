@@ -71,8 +71,8 @@ describe.each(PLATFORMS)('C3, denial by what is stored, on %s', (platform) => {
     async (asked) => {
       await start('60s');
       pages.handle = sends({ 'last-modified': 'Mon, 23 Nov 2020 10:00:00 GMT' });
-      await pages.ask('/p/1', asked);
-      const { status, text } = await pages.ask();
+      await pages.raw('/p/1', asked);
+      const { status, text } = await pages.raw('/p/1');
       expect([status, text]).toEqual([200, 'run 1']);
     },
   );

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, type INestApplication, Req, VersioningType } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CachePage } from 'nestjs-caching';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CachePage, type CachingOptions } from 'nestjs-caching';
 import { type AnyRequest, usePages } from '../support/page-app.js';
 import { describeService } from '../support/services.js';
 import { PLATFORMS } from '../support/test-app.js';
@@ -10,13 +13,10 @@ import { PLATFORMS } from '../support/test-app.js';
 describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
   const pages = usePages(platform);
   const start = (...given: Parameters<typeof pages.controller>) => pages.start(pages.controller(...given));
-  const trustProxy = (app: INestApplication): void => {
-    if (platform === 'express') app.getHttpAdapter().getInstance().set('trust proxy', true);
-  };
 
   it('19: a host from X-Forwarded-Host is not shown to others, trusted or not', async () => {
-    for (const configure of [trustProxy, () => undefined]) {
-      await pages.start(pages.controller('60s'), { configure });
+    for (const trustsProxy of [true, false]) {
+      await pages.start(pages.controller('60s'), { trustsProxy });
       pages.handle = ({ host, headers }) => `https://${headers['x-forwarded-host'] ?? host}/`;
       await pages.text('/p/1', { 'x-forwarded-host': 'evil.example' });
       expect(await pages.text()).not.toContain('evil');
@@ -24,7 +24,7 @@ describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
   });
 
   it('19: with a trusted proxy a Host beside X-Forwarded-Host is not shown to others', async () => {
-    await pages.start(pages.controller('60s'), { configure: trustProxy });
+    await pages.start(pages.controller('60s'), { trustsProxy: true });
     pages.handle = ({ headers }) => `https://${headers['host']}/`;
     await pages.raw('/p/1', { host: 'evil.example', 'x-forwarded-host': 'good.example' });
     const { text } = await pages.raw('/p/1', { host: 'good.example', 'x-forwarded-host': 'good.example' });
@@ -32,10 +32,9 @@ describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
   });
 
   it('21 and 48: a redirect from http to https is not shown to those who are there', async () => {
-    await pages.start(pages.controller('60s', { statuses: [200, 301] }), { configure: trustProxy });
-    pages.handle = ({ protocol, headers }, reply, run) => {
-      const isSecure = (platform === 'express' ? protocol : headers['x-forwarded-proto']) === 'https';
-      if (isSecure) return `run ${run}`;
+    await pages.start(pages.controller('60s', { statuses: [200, 301] }), { trustsProxy: true });
+    pages.handle = ({ protocol }, reply, run) => {
+      if (protocol === 'https') return `run ${run}`;
       reply.status(301).header('location', 'https://shop.example/p/1');
       return undefined;
     };
@@ -81,9 +80,8 @@ describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
     expect([pages.runs, (await pages.raw('/p/1')).text]).toEqual([3, plain]);
   });
 
-  /** What `method-override` does, where the platform routes by what middleware makes of a request. */
+  /** What `method-override` does. Express routes by it; Fastify has routed before, and handlers see what it made. */
   const overrideMethod = (app: INestApplication): void => {
-    if (platform !== 'express') return;
     app.use((request: IncomingMessage, _response: ServerResponse, next: () => void) => {
       const override = request.headers['x-http-method-override'];
       if (typeof override === 'string') {
@@ -258,33 +256,52 @@ describe.each(PLATFORMS)('C2, poisoning, on %s', (platform) => {
     expect(pages.runs).toBe(parts.length);
   });
 
-  describeService('redis', (redis) => {
-    it('40: routes of one name under two prefixes and hosts, and two applications, share a Redis and no page', async () => {
-      const make = (path: string, host: string | undefined, answer: string) => {
-        @Controller({ path, ...(host !== undefined && { host }) })
-        class SameController {
-          @Get('page') @CachePage('60s') page(@Req() _request: AnyRequest): string {
-            return answer;
-          }
+  /** Attack 40, on a store that two applications share under prefixes of their own. */
+  async function expectNoPageInCommon(optionsOf: (application: number) => CachingOptions): Promise<void> {
+    const make = (path: string, host: string | undefined, answer: string) => {
+      @Controller({ path, ...(host !== undefined && { host }) })
+      class SameController {
+        @Get('page') @CachePage('60s') page(@Req() _request: AnyRequest): string {
+          return answer;
         }
-        return SameController;
-      };
-      const caching = (keyPrefix: string) => ({ caching: { url: redis().url, keyPrefix } });
-      // Fastify has one route for a path, whatever its host.
-      const hosts = platform === 'express' ? ['one.example', 'two.example'] : ['one.example'];
-      const routes = [
-        make('a', undefined, 'a'),
-        make('b', undefined, 'b'),
-        ...hosts.map((host) => make('c', host, host)),
-      ];
-      await pages.start(routes, caching(`c2-${platform}-1`));
-      const ask = async (path: string, host = 'shop.example') => (await pages.raw(path, { host })).text;
-      for (let round = 0; round < 2; round += 1) {
-        expect([await ask('/a/page'), await ask('/b/page')]).toEqual(['a', 'b']);
-        for (const host of hosts) expect(await ask('/c/page', host)).toBe(host);
       }
-      await pages.start([make('a', undefined, 'other')], caching(`c2-${platform}-2`));
-      expect(await ask('/a/page')).toBe('other');
-    });
+      return SameController;
+    };
+    // Fastify has one route for a path, whatever its host.
+    const hosts = platform === 'express' ? ['one.example', 'two.example'] : ['one.example'];
+    const routes = [
+      make('a', undefined, 'a'),
+      make('b', undefined, 'b'),
+      ...hosts.map((host) => make('c', host, host)),
+    ];
+    await pages.start(routes, { caching: optionsOf(1) });
+    const ask = async (path: string, host = 'shop.example') => (await pages.raw(path, { host })).text;
+    for (let round = 0; round < 2; round += 1) {
+      expect([await ask('/a/page'), await ask('/b/page')]).toEqual(['a', 'b']);
+      for (const host of hosts) expect(await ask('/c/page', host)).toBe(host);
+    }
+    await pages.start([make('a', undefined, 'other')], { caching: optionsOf(2) });
+    expect(await ask('/a/page')).toBe('other');
+  }
+
+  it('40: routes of one name under two prefixes and hosts, and two applications, share files and no page', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'attacks-'));
+    try {
+      await expectNoPageInCommon((application) => ({
+        backend: 'file',
+        directory,
+        keyPrefix: `c2-${application}`,
+      }));
+    } finally {
+      await pages.close();
+      await rm(directory, { recursive: true });
+    }
+  });
+  describeService('redis', (redis) => {
+    it('40: routes of one name under two prefixes and hosts, and two applications, share a Redis and no page', () =>
+      expectNoPageInCommon((application) => ({
+        url: redis().url,
+        keyPrefix: `c2-${platform}-${application}`,
+      })));
   });
 });

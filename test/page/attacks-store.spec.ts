@@ -6,6 +6,7 @@ import type { CacheBackend, Payload } from '../../libs/caching/src/backends/cach
 import { FileBackend } from '../../libs/caching/src/backends/file.backend.js';
 import { MemcachedBackend } from '../../libs/caching/src/backends/memcached.backend.js';
 import { RedisBackend } from '../../libs/caching/src/backends/redis.backend.js';
+import { CacheService } from 'nestjs-caching';
 import { decodeFrame, encodeFrame } from '../../libs/caching/src/cache/frame.js';
 import { systemClock } from '../../libs/caching/src/clock.js';
 import { usePages } from '../support/page-app.js';
@@ -14,7 +15,7 @@ import { PLATFORMS } from '../support/test-app.js';
 
 /**
  * Attacks of class C5, the store as a foothold, as far as pages are concerned. Those on backends themselves are proven in
- * test/backends: keys of any kind (67, 73), planted links and modes of files (75), names of tables (76), slots of a cluster
+ * test/backends: keys of any kind (73), planted links and modes of files (75), names of tables (76), slots of a cluster
  * (78) in the specs of hostile content, of the file, the database and the cluster. There is no signing (70), only a checksum
  * that finds accidents; and no messages between processes (79).
  */
@@ -95,6 +96,25 @@ describe.each(PLATFORMS)('C5, the store as a foothold, on %s', (platform) => {
           expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
         }
         expect(pages.runs).toBeGreaterThan(runs);
+      });
+
+      it('67: __proto__ and the like are keys, tags and paths like any other', async () => {
+        await startOn(await open());
+        const cache = pages.app.app.get(CacheService);
+        const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+        expect(await cache.getMany(names)).toEqual(new Map());
+        for (const name of names) {
+          expect([name, await cache.get(name)]).toEqual([name, undefined]);
+          await cache.set(name, `value of ${name}`, { tags: [name] });
+          const { text } = await pages.ask(`/p/${name}`);
+          expect([name, await pages.text(`/p/${name}`)]).toEqual([name, text]);
+        }
+        expect([...(await cache.getMany(names)).values()]).toEqual(names.map((name) => `value of ${name}`));
+        for (const [index, name] of names.entries()) {
+          await cache.invalidateTags([name]);
+          expect([...(await cache.getMany(names)).keys()]).toEqual(names.slice(index + 1));
+        }
+        expect(Object.keys(Object.prototype)).toEqual([]);
       });
 
       it('69: a page that is copied under the key of another is not used', async () => {

@@ -128,6 +128,7 @@ describe('lifetimes in Cache-Control (http.md A2)', () => {
   it('takes what relaxes only in its exact form', () => {
     expect(parseCacheControl('public=1, immutable=""')).toMatchObject({ isPublic: false, immutable: false });
     expect(parseCacheControl('public, "')).toMatchObject({ isPublic: false, mustRevalidate: true });
+    expect(parseCacheControl(['public', 'public=1'])).toMatchObject({ isPublic: false });
   });
 });
 

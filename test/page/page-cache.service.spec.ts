@@ -159,7 +159,7 @@ describePages((platform, options) => {
     await pages.invalidate([]);
   });
 
-  it('reaches every host, variant and spelling that the router takes', async () => {
+  it('82: reaches every host, variant and spelling that the router takes', async () => {
     const visits = [
       () => visit('/api/products', { host: 'a.example' }),
       () => visit('/api/products', { 'x-lang': 'de' }),
@@ -186,7 +186,7 @@ describePages((platform, options) => {
     expect(survivors).toEqual([]);
   });
 
-  it('wins over a page that is being made', async () => {
+  it('row 68: wins over a page that is being made', async () => {
     holding = { begun: gate(), finish: gate() };
     const { begun, finish } = holding;
     const first = visit('/api/products/held');
@@ -206,7 +206,7 @@ describePages((platform, options) => {
     ['prefix', { prefix: '/api' }],
     ['tag', { tags: ['products'] }],
     ['tag that nobody knew', { tags: ['learned late'] }],
-  ])('keeps what was being made meanwhile from being stored: by %s', async (name, target) => {
+  ])('row 68: keeps what was being made meanwhile from being stored: by %s', async (name, target) => {
     const path = name.includes('nobody') ? '/api/products/learned' : '/api/products/held';
     holding = { begun: gate(), finish: gate() };
     const { begun, finish } = holding;
@@ -267,7 +267,7 @@ describeWith('redis')('PageCache on Redis', () => {
       controllers: [ProductsController],
     });
 
-  it('costs the same for one page and for many, and one command for none', async () => {
+  it('64: costs the same for one page and for many, and one command for none', async () => {
     const redis = await startService('redis', { own: true });
     const app = await start(redis.url, 'cost');
     const pages = app.app.get(PageCache);

@@ -60,6 +60,9 @@ class ReadsController {
   @Get('items/:id') @CachePage('1m') item(@Param('id') id: string): string {
     return `revision ${revision} of ${id}`;
   }
+  @Get('soft') @CachePage('1m', { staleWhileRevalidate: '1m', staleIfError: '1m' }) soft(): string {
+    return `revision ${revision}`;
+  }
   @Get('second') @CachePage('1m', { cache: 'second' }) second(): string {
     return `revision ${revision}`;
   }
@@ -81,6 +84,9 @@ class WritesController {
     change();
   }
   @Post('second') second(): string {
+    return change();
+  }
+  @Post('soft') soft(): string {
     return change();
   }
   @Post('items/:id') direct(@Res() reply: Reply): void {
@@ -141,12 +147,13 @@ describePages((platform, options) => {
     ['DELETE', '/items', '/items', 303],
     ['POST', '/items?q=2', '/items?q=1', 201],
     ['POST', '/second', '/second', 201],
+    ['POST', '/soft', '/soft', 201],
     ['POST with @Res()', '/items/1', '/items/1', 202],
     ['PUT of a stream', '/items/1', '/items/1', 200],
     ['POST with Location', '/made?at=/items/1', '/items/1', 201],
     ['POST with Location here', '/made?at=http://shop.example/items/1', '/items/1', 201],
     ['POST with Content-Location', '/described', '/items/1', 201],
-  ])('a successful %s to %s invalidates %s', async (method, path, page, status) => {
+  ])('rows 66 and 67: a successful %s to %s invalidates %s', async (method, path, page, status) => {
     expect(await read(page)).toMatch('revision 0');
     expect(await read(page)).toMatch('revision 0');
     expect((await send(method.split(' ')[0]!, path)).status).toBe(status);
@@ -163,7 +170,7 @@ describePages((platform, options) => {
     ['OPTIONS', 'OPTIONS', '/items', '/items', 200],
     ['HEAD', 'HEAD', '/items', '/items', 200],
     ['Location on another origin', 'POST', '/made?at=http://other.example/items/1', '/items/1', 201],
-  ])('leaves pages alone: %s', async (_name, method, path, page, status) => {
+  ])('rows 66 and 67: leaves pages alone: %s', async (_name, method, path, page, status) => {
     expect(await read(page)).toMatch('revision 0');
     expect(await read(page)).toMatch('revision 0');
     expect((await send(method, path)).status).toBe(status);
@@ -176,7 +183,7 @@ describePages((platform, options) => {
     expect(revision).toBeGreaterThan(0);
   });
 
-  it('reaches the other spellings of the path', async () => {
+  it('row 63: reaches the other spellings of the path', async () => {
     const spellings =
       platform === 'express' ? ['/Items', '/items/', '/ITEMS?q=1'] : ['/i%74ems', '/items?q=1'];
     for (const spelling of spellings) expect(await read(spelling)).toBe('revision 0');
@@ -184,7 +191,7 @@ describePages((platform, options) => {
     for (const spelling of spellings) expect(await read(spelling)).toBe('revision 1');
   });
 
-  it('wins over a load that began before the change', async () => {
+  it('row 68: wins over a load that began before the change', async () => {
     holding = { begun: gate(), finish: gate() };
     const { begun, finish } = holding;
     const early = read('/items');
@@ -197,7 +204,7 @@ describePages((platform, options) => {
     expect(await read('/items')).toBe('revision 1');
   });
 
-  it('never shows an old page to somebody who has the answer', async () => {
+  it('row 66: never shows an old page to somebody who has the answer', async () => {
     const stop = { isSet: false };
     const readers = Array.from({ length: 4 }, async (_, reader) => {
       while (!stop.isSet) await read(`/items?q=${reader}`);
@@ -231,7 +238,7 @@ describeWith('redis').each(PLATFORMS)('unsafe requests on %s and Redis', (platfo
     holding = undefined;
   });
 
-  it('invalidate in one process before another can be asked', async () => {
+  it('row 66: invalidate in one process before another can be asked', async () => {
     const redis = await startService('redis', { own: true });
     const [one, other] = await Promise.all([start(redis.url, 'two'), start(redis.url, 'two')]);
     for (let round = 1; round <= 20; round += 1) {

@@ -1,10 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Req, VersioningType } from '@nestjs/common';
-import { CachePage } from 'nestjs-caching';
-import { type AnyRequest, sends, usePages } from '../support/page-app.js';
+import { CachePage, type CachePageOptions } from 'nestjs-caching';
+import { type AnyRequest, type Handle, sends, usePages } from '../support/page-app.js';
+import { until } from '../support/scenarios.js';
 import { PLATFORMS } from '../support/test-app.js';
 
-// The rows of the rule book of HTTP output caching, part A4: what tells pages apart. Rows 66 to 69 are of invalidation and
+// The rows of the rule book of HTTP output caching, part A4: what tells pages apart. Rows 66 to 68 are of invalidation and
 // are proven with it, in page-invalidator.spec.ts and page-cache.service.spec.ts.
 describe.each(PLATFORMS)('A4, what tells pages apart, on %s', (platform) => {
   const pages = usePages(platform);
@@ -36,14 +37,14 @@ describe.each(PLATFORMS)('A4, what tells pages apart, on %s', (platform) => {
     });
 
     it('the scheme as the application sees it', async () => {
-      await pages.start(pages.controller('60s'), {
-        configure: (app) => {
-          if (platform === 'express') app.getHttpAdapter().getInstance().set('trust proxy', true);
-        },
-      });
-      const of = (proto: string) => () => pages.text('/p/1', { 'x-forwarded-proto': proto });
-      // Fastify trusts a proxy only if its adapter was made so: then both are http, and one page.
-      expect(await countPages([of('http'), of('https')])).toBe(platform === 'express' ? 2 : 1);
+      for (const [trustsProxy, schemes] of [
+        [true, 2],
+        [false, 1],
+      ] as const) {
+        await pages.start(pages.controller('60s'), { trustsProxy });
+        const of = (proto: string) => () => pages.text('/p/1', { 'x-forwarded-proto': proto });
+        expect(await countPages([of('http'), of('https')])).toBe(schemes);
+      }
     });
 
     it('the route and the API version', async () => {
@@ -214,5 +215,54 @@ describe.each(PLATFORMS)('A4, what tells pages apart, on %s', (platform) => {
       'version 1 1',
       'version 2 2',
     ]);
+  });
+
+  describe('row 69, a newer response that may not be stored ends the older one', () => {
+    const runOrNoStore: Handle = (_request, reply, run) => {
+      if (isNoStore) reply.header('cache-control', 'no-store');
+      return `run ${run}`;
+    };
+    let isNoStore = false;
+    beforeEach(() => void (isNoStore = false));
+    /** A page that is stored, and then the no-store. */
+    async function startWith(options: CachePageOptions<never>): Promise<void> {
+      await start('10s', options);
+      pages.handle = runOrNoStore;
+      await pages.ask();
+      isNoStore = true;
+    }
+
+    it('where a client had it made anew', async () => {
+      await startWith({ honorNoCache: true });
+      expect(await pages.text('/p/1', { 'cache-control': 'no-cache' })).toBe('run 2');
+      expect(await pages.text()).toBe('run 3');
+    });
+
+    it('where it was refreshed in the background', async () => {
+      await startWith({ staleWhileRevalidate: '60s' });
+      pages.clock.advance(10_000);
+      expect(await pages.text()).toBe('run 1');
+      await until(async () => (await pages.text()) !== 'run 1');
+      isNoStore = false;
+      expect(await pages.text()).not.toBe('run 1');
+    });
+
+    it('where it would stand in for an error', async () => {
+      await startWith({ staleIfError: '60s' });
+      pages.clock.advance(10_000);
+      expect(await pages.text()).not.toBe('run 1');
+      pages.handle = sends({}, 503);
+      expect((await pages.ask()).status).toBe(503);
+    });
+
+    it.each(['x-a', '*'])('where it varies by %s', async (vary) => {
+      await startWith({ staleIfError: '60s' });
+      isNoStore = false;
+      pages.clock.advance(10_000);
+      pages.handle = sends({ vary, 'cache-control': 'private' });
+      expect(await pages.text()).not.toBe('run 1');
+      pages.handle = sends({}, 503);
+      expect((await pages.ask()).status).toBe(503);
+    });
   });
 });

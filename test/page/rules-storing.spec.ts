@@ -101,15 +101,15 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     },
   );
 
-  /** Adds a header when the headers leave, as session middleware does. */
-  const startWithLate = (name: string, value: string, options?: CachePageOptions<never>) =>
+  /** Adds a header when the headers leave, as session middleware does; on Fastify before our own hook, or after it. */
+  const startWithLate = (name: string, value: string, options?: CachePageOptions<never>, isLast = false) =>
     pages.start(pages.controller('60s', options), {
       configure: (app) => {
         if (platform === 'fastify') {
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook('onSend', async (_request: unknown, reply: AnyReply) => void reply.header(name, value));
+          const fastify = app.getHttpAdapter().getInstance();
+          const onSend = async (_request: unknown, reply: AnyReply) => void reply.header(name, value);
+          if (isLast) fastify.addHook('onRoute', (route: object) => void Object.assign(route, { onSend }));
+          else fastify.addHook('onSend', onSend);
           return;
         }
         app.use((_request: unknown, response: ServerResponse, next: () => void) => {
@@ -138,8 +138,11 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     ['row 8', 'cache-control', 's-maxage=0'],
     ['row 10', 'vary', '*'],
   ])('%s: %s: %s that is added when the headers leave is seen', async (_row, name, value) => {
-    await startWithLate(name, value);
-    expect(await pages.isStored()).toBe(false);
+    for (const isLast of [false, true]) {
+      await startWithLate(name, value, {}, isLast);
+      expect([isLast, await pages.isStored()]).toEqual([isLast, false]);
+      expect((await pages.ask()).headers.get(name)).toBe(value);
+    }
   });
 
   // A hook of Fastify's is early enough to be seen while the body is composed: there the page is stored, and varies.
@@ -148,6 +151,33 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     const ask = (value: string) => pages.text('/p/1', { 'x-late': value });
     const texts = [await ask('a'), await ask('b'), await ask('a')];
     expect(texts).toEqual(['run 1', 'run 2', platform === 'fastify' ? 'run 1' : 'run 3']);
+    await startWithLate('vary', 'x-late', {}, true);
+    expect(await pages.isStored('/p/1', { 'x-late': 'a' })).toBe(false);
+  });
+
+  it.each([
+    ['row 3', 'cache-control', 'private'],
+    ['row 9', 'set-cookie', 'sid=1'],
+    ['row 10', 'vary', '*'],
+  ])('%s: %s: %s that is given to writeHead itself keeps a response out', async (_row, name, value) => {
+    @Controller()
+    class RawController {
+      @Get('raw') @CachePage('60s') page(@Res() reply: AnyReply): void {
+        pages.runs += 1;
+        if (platform === 'fastify') (reply as unknown as { hijack(): void }).hijack();
+        rawOf(reply)
+          .writeHead(200, { [name]: value })
+          .end('raw');
+      }
+    }
+    await pages.start(RawController, {
+      // Beside a header that was set before, Node would show these among all others.
+      configure: (app) => {
+        if (platform === 'express') app.getHttpAdapter().getInstance().disable('x-powered-by');
+      },
+    });
+    for (let time = 0; time < 2; time += 1) expect((await pages.raw('/raw')).text).toBe('raw');
+    expect(pages.runs).toBe(2);
   });
 
   it('row 2: a no-store that is added when the headers leave wins over our own word to browsers', async () => {
@@ -319,9 +349,10 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
       return undefined;
     };
     expect((await pages.ask('/p/1', { 'x-own': '1' })).status).toBe(304);
-    const byPlatform = await pages.ask('/p/1', { 'if-none-match': '"v1"' });
+    // Not by `fetch`, which adds a `no-cache` that keeps Express from its own check.
+    const byPlatform = await pages.raw('/p/1', { 'if-none-match': '"v1"' });
     expect(byPlatform.status).toBe(304);
-    const whole = await pages.ask();
+    const whole = await pages.raw('/p/1');
     expect([whole.status, whole.text]).toEqual([200, 'run 2']);
   });
 
@@ -409,6 +440,16 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
       expect(pages.runs).toBe(2);
     });
 
+    it('a stream that ends before its Content-Length is not stored', async () => {
+      await start('60s');
+      pages.handle = () => new StreamableFile(Readable.from([Buffer.from('short')]), { length: 10 });
+      for (let time = 0; time < 2; time += 1) {
+        const answer = await pages.bytes('GET /p/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+        expect(answer.toLowerCase()).toContain('content-length: 10');
+      }
+      expect(pages.runs).toBe(2);
+    });
+
     it('a response that takes longer than the deadline is not stored', async () => {
       await pages.start(pages.controller('60s'), { caching: { pages: { flightDeadline: '5s' } } });
       const [begun, gate] = [newGate(), newGate()];
@@ -433,6 +474,11 @@ describe.each(PLATFORMS)('A1, what is stored, on %s', (platform) => {
     const [first, second] = [await pages.ask(), await pages.ask()];
     expect(first.body.equals(Buffer.alloc(200_000, '1'))).toBe(true);
     expect(second.body.equals(Buffer.alloc(200_000, '2'))).toBe(true);
+    // One that just fits is stored, in one piece or in several.
+    pages.handle = () => new StreamableFile(Buffer.alloc(100_000, 'a'));
+    expect(await pages.isStored('/p/2')).toBe(true);
+    pages.handle = () => new StreamableFile(Readable.from([Buffer.alloc(99_999), Buffer.alloc(1)]));
+    expect(await pages.isStored('/p/3')).toBe(true);
   });
 
   it.each(['no-store', 'No-Store', 'max-age=0, no-store', 'no-store, "'])(

@@ -6,6 +6,7 @@ import {
   Controller,
   type ExecutionContext,
   Get,
+  Head,
   Header,
   HostParam,
   HttpCode,
@@ -31,7 +32,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { EMPTY, map, of, throwError } from 'rxjs';
-import { CachePage, NeverCache } from 'nestjs-caching';
+import { CachePage, InvalidDecorationError, NeverCache } from 'nestjs-caching';
 import { CacheRegistry } from '../../libs/caching/src/cache/cache-registry.js';
 import { PageCacheInterceptor } from '../../libs/caching/src/page/page-cache.interceptor.js';
 import { gate as newGate } from '../support/gate.js';
@@ -277,12 +278,12 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
 
   it('21: the 304 and the coding of the one who filled the cache are not those of the next', async () => {
     await pages.start(pages.controller('60s'));
-    const etag = (await pages.ask('/p/1')).headers.get('etag') ?? '';
+    const etag = (await pages.raw('/p/1')).headers.etag ?? '';
     pages.runs = 0;
     await pages.close();
     await pages.start(pages.controller('60s'));
-    expect((await pages.ask('/p/1', { 'if-none-match': etag })).status).toBe(304);
-    const next = await pages.ask('/p/1');
+    expect((await pages.raw('/p/1', { 'if-none-match': etag })).status).toBe(304);
+    const next = await pages.raw('/p/1');
     expect([next.status, next.text]).toEqual([200, 'run 1']);
   });
 
@@ -428,6 +429,25 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
     expect(await pages.text('/heir/inherited')).toBe('run 1');
     expect((await pages.ask('/heir/posted', {}, 'POST')).text).toBe('run 6');
   });
+
+  it.each([
+    ['@Post', Post()],
+    ['@Head', Head()],
+  ])(
+    '34: the decorator on a method with %s is refused at the start, with what to do',
+    async (_name, method) => {
+      @Controller()
+      class ChangesController {
+        @method @CachePage('60s') change(): string {
+          return 'changed';
+        }
+      }
+      await expect(pages.start(ChangesController)).rejects.toThrow(InvalidDecorationError);
+      await expect(pages.start(ChangesController)).rejects.toThrow(
+        '@CachePage on ChangesController.change: the route answers no GET',
+      );
+    },
+  );
 
   it('35: nothing is cached that does not say so, and @NeverCache always wins', async () => {
     @Controller()

@@ -1,4 +1,5 @@
 import { All, Controller, type INestApplication, type Provider, Req, Res, type Type } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach } from '@jest/globals';
 import {
   CACHING_CLOCK,
@@ -46,6 +47,8 @@ export interface StartOptions {
   readonly caching?: CachingOptions;
   readonly providers?: readonly Provider[];
   readonly configure?: (app: INestApplication) => unknown;
+  /** Whether host and scheme are what `X-Forwarded-*` says. Default `false`. */
+  readonly trustsProxy?: boolean;
 }
 
 /** Applications of a spec whose routes do what a test says, on a clock of the test's. */
@@ -91,7 +94,7 @@ export class PageApp {
 
   async start(
     controllers: Type | readonly Type[],
-    { caching = {}, providers = [], configure = () => undefined }: StartOptions = {},
+    { caching = {}, providers = [], configure = () => undefined, trustsProxy = false }: StartOptions = {},
   ): Promise<TestApp> {
     const app = await startApp(
       this.platform,
@@ -103,9 +106,12 @@ export class PageApp {
       async (made) => {
         const warn = (message: unknown): void => void this.warnings.push(String(message));
         made.useLogger({ log: () => {}, error: warn, warn });
+        if (this.platform === 'express' && trustsProxy)
+          made.getHttpAdapter().getInstance().set('trust proxy', true);
         await configure(made);
       },
       (builder) => builder.overrideProvider(CACHING_CLOCK).useValue(this.clock),
+      new FastifyAdapter({ trustProxy: trustsProxy }),
     );
     this.apps.push(app);
     return app;

@@ -29,12 +29,13 @@ export async function startApp(
   metadata: ModuleMetadata,
   configure: (app: INestApplication) => unknown = () => undefined,
   override: (builder: TestingModuleBuilder) => TestingModuleBuilder = (builder) => builder,
+  fastify = new FastifyAdapter(),
 ): Promise<TestApp> {
   const module = await override(Test.createTestingModule(metadata)).compile();
   const app =
     platform === 'express'
       ? module.createNestApplication<NestExpressApplication>({ logger: ['warn', 'error'] })
-      : module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), {
+      : module.createNestApplication<NestFastifyApplication>(fastify, {
           logger: ['warn', 'error'],
         });
   await configure(app);

@@ -1,7 +1,7 @@
-import { SetMetadata } from '@nestjs/common';
 import { CACHE_PAGE_METADATA } from '../caching.constants.js';
 import { toMs, type Ttl, ttlToMs } from '../duration.js';
 import type { CachePageOptions, PageRequest } from './cache-page.options.js';
+import { decoratedSubject } from './decorated-subject.js';
 
 /** What the decorator records; read by `page-routes.ts` only. */
 export interface CachePageMetadata extends CachePageOptions<never> {
@@ -14,7 +14,8 @@ export interface CachePageMetadata extends CachePageOptions<never> {
  *
  * @param ttl how long a page stays fresh: `'15m'`, or **milliseconds**. The handler may shorten it by `Cache-Control`,
  * never lengthen it. Left out: as the response's own headers say, and not at all if they do not (RFC 9111 §4.2.1)
- * @throws InvalidDurationError
+ * @throws InvalidDurationError, InvalidDecorationError; the latter when the application starts for a method whose route
+ * answers no GET
  *
  * @example
  * @Get() @CachePage('15m') list() {}
@@ -36,8 +37,9 @@ export function CachePage<R = PageRequest>(
   if (ttl !== undefined) ttlToMs(ttl);
   for (const duration of [options.staleWhileRevalidate, options.staleIfError, options.clientTtl])
     if (duration !== undefined) toMs(duration);
-  return SetMetadata(CACHE_PAGE_METADATA, {
-    ...options,
-    ...(ttl !== undefined && { ttl }),
-  } satisfies CachePageMetadata);
+  const metadata: CachePageMetadata = { ...options, ...(ttl !== undefined && { ttl }) };
+  return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    const subject = decoratedSubject('CachePage', target, key, descriptor);
+    Reflect.defineMetadata(CACHE_PAGE_METADATA, metadata, subject);
+  };
 }

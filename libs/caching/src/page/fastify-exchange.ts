@@ -52,6 +52,10 @@ export class FastifyExchange implements Exchange {
     return this.request.method;
   }
 
+  get originalMethod(): unknown {
+    return this.request.raw.originalMethod;
+  }
+
   get headers(): IncomingHttpHeaders {
     return this.request.headers;
   }

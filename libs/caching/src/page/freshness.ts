@@ -35,7 +35,7 @@ export function freshnessOf(
   const seconds = cacheControl.sMaxAge ?? cacheControl.maxAge;
   const life = seconds === undefined ? untilExpiry(header('expires'), sentAt, now) : seconds * 1000;
   if (life === undefined) return undefined;
-  const ttlMs = life - Math.max(now - (sentAt ?? now), ageIn(header('age')), 0);
+  const ttlMs = life - Math.max(now - (sentAt ?? now), ageIn(header('age')));
   return ttlMs > 0 ? { ttlMs, ...staleWindowsOf(cacheControl) } : undefined;
 }
 

@@ -1,7 +1,8 @@
 import { UseInterceptors } from '@nestjs/common';
-import { InvalidArgumentError, InvalidDecorationError } from '../errors.js';
+import { InvalidArgumentError } from '../errors.js';
 import { type CacheControlOptions, directivesOf } from './cache-control-patch.js';
 import type { ConditionOptions, ConditionRequest } from './condition.js';
+import { decoratedSubject } from './decorated-subject.js';
 import { isToken } from './field-scanner.js';
 import { addDeclared, type DeclaredHeaders, hasDeclared } from './header-metadata.js';
 import { HeadersInterceptor } from './headers.interceptor.js';
@@ -91,12 +92,7 @@ export function Condition<R = ConditionRequest>(
 /** A decorator that records its part and puts the one interceptor in place that goes by all of them. */
 function declare(name: string, added: Partial<DeclaredHeaders>): MethodDecorator & ClassDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
-    const subject: unknown = key === undefined ? target : descriptor?.value;
-    if (typeof subject !== 'function') {
-      throw new InvalidDecorationError(
-        `@${name} goes on a method of a controller, or on a controller class.`,
-      );
-    }
+    const subject = decoratedSubject(name, target, key, descriptor);
     const isFirst = !hasDeclared(subject);
     addDeclared(subject, added);
     if (isFirst) {

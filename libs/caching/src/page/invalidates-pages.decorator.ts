@@ -1,6 +1,7 @@
 import { INVALIDATES_PAGES_METADATA } from '../caching.constants.js';
 import { InvalidDecorationError } from '../errors.js';
 import type { ConditionRequest } from './condition.js';
+import { decoratedSubject } from './decorated-subject.js';
 import type { AnyPageTarget, DeclaredPageTarget } from './page-target.js';
 
 /** What requests have in common on Express and Fastify; name your platform's own type where you need more. */
@@ -55,12 +56,7 @@ export function InvalidatesPages(
   }
   const targets = (typeof first === 'function' ? first : given) as DeclaredTargets;
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
-    const subject: unknown = key === undefined ? target : descriptor?.value;
-    if (typeof subject !== 'function') {
-      throw new InvalidDecorationError(
-        '@InvalidatesPages goes on a method of a controller, or on a controller class.',
-      );
-    }
+    const subject = decoratedSubject('InvalidatesPages', target, key, descriptor);
     const sum = [targets, ...declaredTargets(subject)];
     Reflect.defineMetadata(INVALIDATES_PAGES_METADATA, sum, subject);
   };

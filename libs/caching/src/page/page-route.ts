@@ -66,7 +66,7 @@ export function pageRoute({ name, metadata, policies, declared, cacheNamed }: Ro
     varyOn: options.varyOn,
     staticTags: typeof tags === 'function' ? [] : checkedTags(tags),
     tagsOf: typeof tags === 'function' ? tags : undefined,
-    clientTtlMs: options.clientTtl === undefined ? undefined : toMs(options.clientTtl),
+    clientTtlMs: options.clientTtl === undefined ? undefined : Math.max(toMs(options.clientTtl), 0),
     query: new QueryPolicy(options.query),
     honorsNoCache: options.honorNoCache === true,
   };

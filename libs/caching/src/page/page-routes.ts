@@ -58,10 +58,17 @@ export class PageRoutes {
     const metadata = this.metadataOf(handler, controller);
     if (metadata === undefined || headers.isNeverCached) return null;
     const name = `${controller.name}.${handler.name}`;
+    const isOwn = Reflect.hasMetadata(CACHE_PAGE_METADATA, handler);
     if (Reflect.hasMetadata(SSE, handler)) {
-      if (!Reflect.hasMetadata(CACHE_PAGE_METADATA, handler)) return null;
+      if (!isOwn) return null;
       throw new InvalidDecorationError(
         `@CachePage on ${name}: an @Sse route has no end to store. Remove the decorator.`,
+      );
+    }
+    if (isOwn && !CACHED_METHODS.includes(Reflect.getMetadata(METHOD, handler))) {
+      throw new InvalidDecorationError(
+        `@CachePage on ${name}: the route answers no GET, and pages are made of nothing else. Remove the decorator; ` +
+          'on a controller it passes such routes over.',
       );
     }
     const warning = suspiciousTtl(name, metadata.ttl);
@@ -120,6 +127,8 @@ export class PageRoutes {
 /** The route handlers of a controller, inherited ones included. */
 function handlersOf(controller: Type): Handler[] {
   const handlers = new Map<string, Handler>();
+  // The constructor is the controller, which has a path as well.
+  const passedOver = (name: string): boolean => name === 'constructor' || handlers.has(name);
   let prototype = controller.prototype as object | null;
   for (
     ;
@@ -127,7 +136,7 @@ function handlersOf(controller: Type): Handler[] {
     prototype = Object.getPrototypeOf(prototype) as object
   ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-      if (typeof value !== 'function' || handlers.has(name) || !Reflect.hasMetadata(PATH, value as object))
+      if (passedOver(name) || typeof value !== 'function' || !Reflect.hasMetadata(PATH, value as object))
         continue;
       handlers.set(name, value as Handler);
     }

@@ -15,7 +15,10 @@ export type ExpressResponse = ServerResponse &
 
 /** What we use of a Fastify request. */
 export interface FastifyRequest {
-  readonly raw: IncomingMessage;
+  readonly raw: IncomingMessage & {
+    /** Set by `method-override` and its like. */
+    readonly originalMethod?: unknown;
+  };
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly protocol: string;
