@@ -1,6 +1,7 @@
 // A million distinct keys in one memory cache, in a process of its own: what it takes, and how long it stops.
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { open } from '../compare.mjs';
 
 const KEYS = 1_000_000;
@@ -9,10 +10,7 @@ const BATCH = 100;
 /** Milliseconds from which on a write is worth a closer look. */
 const LONG = 1;
 
-const maxBytes = Number(process.argv[2]);
-// Without a bound: nothing is kept, and what stops is not the cache.
-const kind = Number.isNaN(maxBytes) ? { url: 'null:' } : { maxEntries: KEYS, maxBytes };
-const { cache } = await open({ ...kind, ttl: '1h' });
+const cache = await cacheOf(process.argv[2]);
 // Warm, so that no compilation is taken for a pause of the cache.
 for (let i = 0; i < 20_000; i += 1) await cache.set(`warm:${i}`, valueOf(i), 1);
 await nextTurn();
@@ -45,7 +43,7 @@ const peak = process.resourceUsage().maxRSS * 1024;
 global.gc();
 const after = process.memoryUsage();
 // Only the table itself knows what it has counted.
-const { count, bytes } = cache.engine.entries.backend.table ?? { count: 0, bytes: 0 };
+const { count, bytes } = cache.engine?.entries.backend.table ?? { count: cache.lru?.size ?? 0, bytes: 0 };
 process.send({
   count,
   bytes,
@@ -56,6 +54,17 @@ process.send({
   collection: longest(collections),
 });
 process.exit();
+
+/** Ours with a bound of bytes; nothing that is kept, so that what stops is not the cache; or the bare table of others. */
+async function cacheOf(subject) {
+  if (subject === 'lru-cache') {
+    const lru = new LRUCache({ max: KEYS });
+    return { lru, set: (key, value) => void lru.set(key, value) };
+  }
+  const kind =
+    subject === 'null backend' ? { url: 'null:' } : { maxEntries: KEYS, maxBytes: Number(subject) };
+  return (await open({ ...kind, ttl: '1h' })).cache;
+}
 
 function valueOf(id) {
   return { id, name: `Product ${id}`, price: id * 1.5, inStock: id % 2 === 0 };

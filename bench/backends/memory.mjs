@@ -6,16 +6,16 @@ const MIB = 1024 * 1024;
 
 export async function benchMemory({ runs }) {
   const rows = [];
-  for (const maxBytes of [undefined, 64 * MIB, 1024 * MIB]) {
-    for (let run = 0; run < runs; run += 1) rows.push(rowOf(maxBytes, await measure(maxBytes)));
+  for (const subject of ['null backend', 'lru-cache', 64 * MIB, 1024 * MIB]) {
+    for (let run = 0; run < runs; run += 1) rows.push(rowOf(subject, await measure(subject)));
   }
   const sizes = ['maxBytes', 'entries kept', 'counted', 'heap', 'RSS', 'peak RSS'];
   const pauses = ['longest set outside GC, CPU', 'longest turn', 'longest GC'];
   table('Memory: 1,000,000 distinct keys with objects (MiB, ms)', [...sizes, ...pauses], rows);
 }
 
-async function measure(maxBytes) {
-  const child = fork(new URL('./memory-process.mjs', import.meta.url), [String(maxBytes)], {
+async function measure(subject) {
+  const child = fork(new URL('./memory-process.mjs', import.meta.url), [String(subject)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: ['--expose-gc'],
   });
@@ -23,9 +23,9 @@ async function measure(maxBytes) {
   return found;
 }
 
-function rowOf(maxBytes, { count, bytes, heap, rss, peak, pauses, collection }) {
+function rowOf(subject, { count, bytes, heap, rss, peak, pauses, collection }) {
   const mib = (size) => (size / MIB).toFixed(0);
-  const kept = [maxBytes === undefined ? 'null backend' : mib(maxBytes), count];
+  const kept = [typeof subject === 'number' ? mib(subject) : subject, count];
   return [
     ...kept,
     ...[bytes, heap, rss, peak].map(mib),
