@@ -164,6 +164,38 @@ describe('LiquidJS with fragments', () => {
     expect(await fragments.render('a', { varyOn: [5] }, () => 'never')).toBe('x');
   });
 
+  it.each<[string, string, unknown]>([
+    ['a name', 'id', 5],
+    ['a path', 'shop.owner.id', 7],
+    ['an index', 'ids[1]', 2],
+    ['a name in brackets', 'shop["size"]', 'big'],
+    ['a path within a path', 'ids[shop.at]', 1],
+    ['a function', 'load', 'loaded'],
+    ['a promise', 'later', 'late'],
+    ['a path through a promise', 'account.id', 9],
+  ])('takes the value of %s', async (_what, expression, value) => {
+    const data = {
+      id: 5,
+      ids: [1, 2],
+      shop: { owner: { id: 7 }, size: 'big', at: 0 },
+      load: () => 'loaded',
+      later: Promise.resolve('late'),
+      account: async () => ({ id: 9 }),
+    };
+    const source = `{% for i in (1..2) %}{% cache "a", ${expression}, ttl: "1m" %}${expression}{% endcache %}{% endfor %}`;
+    expect(await render(source, data)).toBe(expression.repeat(2));
+    expect(await fragments.render('a', { varyOn: [value as string] }, () => 'never')).toBe(expression);
+  });
+
+  it('shows the failure of an argument, with the line', async () => {
+    const data = { fails: () => Promise.reject(new Error('the shop is closed')) };
+    await expect(render('\n{% cache "a", fails %}x{% endcache %}', data)).rejects.toThrow(/closed, line:2/);
+    await expect(render('{% cache "a", fails.id %}x{% endcache %}', data)).rejects.toThrow('closed');
+    await expect(
+      render('{% cache "a", none %}x{% endcache %}', {}, { strictVariables: true }),
+    ).rejects.toThrow('undefined variable: none');
+  });
+
   it('says so if a template is rendered where nobody waits', () => {
     const liquid = withLiquid(new Liquid(), fragments);
     expect(() => liquid.parseAndRenderSync('{% cache "a" %}x{% endcache %}')).toThrow('asynchronously');

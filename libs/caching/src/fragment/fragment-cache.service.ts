@@ -47,14 +47,12 @@ export class FragmentCache {
   ): Promise<string> {
     if (typeof render !== 'function')
       throw new InvalidArgumentError('A function is missing: render(name, options, (data) => markup).');
-    const request = this.loads.request(name, options);
-    return (
-      this.loads.peek(request) ??
-      this.loads.load({
-        request,
-        make: async (context) => render((await dataOf(request)) as D, loadContext(context)),
-      })
-    );
+    const found = this.loads.find(name, options);
+    if (typeof found === 'string') return found;
+    return this.loads.load({
+      request: found,
+      make: async (context) => render((await dataOf(found)) as D, loadContext(context)),
+    });
   }
 
   /** Removes a fragment; answers whether it was there. @throws BackendError, UnknownCacheError, InvalidArgumentError */
