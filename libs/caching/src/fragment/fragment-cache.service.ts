@@ -1,5 +1,6 @@
 import type { CacheRegistry } from '../cache/cache-registry.js';
 import type { InvalidateOptions } from '../cache/cache-service.options.js';
+import { runInPreview } from '../cache/preview.js';
 import { checkedTags } from '../cache/tags.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { ResolvedFragmentsOptions } from '../resolve-options.js';
@@ -12,7 +13,6 @@ import type {
   RenderFragment,
 } from './fragment.options.js';
 import { PrefetchedFragments } from './prefetched-fragments.js';
-import { runInPreview } from './preview.js';
 
 /**
  * Parts of a page, each rendered once and kept: a sidebar, a list of categories, a widget. Inject it, or let a template
@@ -102,8 +102,9 @@ export class FragmentCache {
   }
 
   /**
-   * Runs something in which every fragment is rendered anew and none is stored: a request of an author, in a middleware.
-   * Values and pages are cached as ever.
+   * Runs something in which, and in all that follows from it, every fragment is rendered anew and nothing is stored: a request
+   * of an author, in a middleware. Such a request passes the cache of pages by. Values are cached as ever, unless they are made
+   * of fragments.
    *
    * @example
    * consumer.apply((request, _response, next) => (isAuthor(request) ? fragments.preview(next) : next())).forRoutes(ShopController)

@@ -4,6 +4,8 @@ import type { Life } from '../cache/entry.js';
 import type { Made, RunContext } from '../cache/load-plan.js';
 import type { LoadRequest, Served } from '../cache/loader.js';
 import type { FirstLook } from '../cache/looks.js';
+import { isInPreview } from '../cache/preview.js';
+import { currentTagScope } from '../cache/tag-scope.js';
 import { stringBytes } from '../cache/value-size.js';
 import { ttlToMs } from '../duration.js';
 import { InvalidArgumentError } from '../errors.js';
@@ -11,7 +13,6 @@ import type { ResolvedFragmentsOptions } from '../resolve-options.js';
 import { fragmentKey } from './fragment-key.js';
 import type { FragmentIdentity, FragmentOptions } from './fragment.options.js';
 import { FragmentStore } from './fragment-store.js';
-import { isInPreview } from './preview.js';
 
 /** One fragment that a page asks for. */
 export interface FragmentRequest {
@@ -194,7 +195,10 @@ function markupOf(served: Served<string> | undefined): string {
   return typeof served?.content === 'string' ? served.content : '';
 }
 
+/** What is made of a preview must not be kept either. */
 function previewContext(): RunContext {
+  const scope = currentTagScope();
+  if (scope !== undefined) scope.isTransient = true;
   const { signal } = new AbortController();
   return {
     signal,

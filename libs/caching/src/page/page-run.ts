@@ -1,5 +1,6 @@
 import type { CallHandler } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
+import { currentTagScope } from '../cache/tag-scope.js';
 import { checkedTags } from '../cache/tags.js';
 import { appendCacheStatus, type ForwardReason } from './cache-status.js';
 import type { CapturedPage } from './capture.js';
@@ -77,6 +78,7 @@ export function runPage(
 ): PageRun {
   const { exchange, route } = call;
   const tags = new RunTags(call);
+  const scope = currentTagScope();
   let ownCacheControl: string | undefined;
 
   // From the inside out: the capture sees the headers as they leave, after what the watch makes of them.
@@ -109,7 +111,7 @@ export function runPage(
     if (FAILURES.includes(status)) return 'failed';
     if (status === 304) return 'unmodified';
     const life = lifeOf({ status, headers: theirs(atEmission) }, route, createdAt);
-    if (life === undefined || isVetoed(theirs(atFinish))) return 'refused';
+    if (life === undefined || scope?.isTransient === true || isVetoed(theirs(atFinish))) return 'refused';
     if (isEmptyByAccident(response, route)) return 'refused';
     const vary = varyOf(before, atEmission, atFinish, call);
     const verdict = access?.verdict();
