@@ -2,6 +2,7 @@ import type { CacheRegistry } from '../cache/cache-registry.js';
 import type { InvalidateOptions } from '../cache/cache-service.options.js';
 import { runInPreview } from '../cache/preview.js';
 import { checkedTags } from '../cache/tags.js';
+import { withholding } from '../cache/withheld-tags.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { ResolvedFragmentsOptions } from '../resolve-options.js';
 import type { FragmentVary } from './fragment-key.js';
@@ -13,6 +14,13 @@ import type {
   RenderFragment,
 } from './fragment.options.js';
 import { PrefetchedFragments } from './prefetched-fragments.js';
+
+/**
+ * An entry of one cache knows tags of another by name. While the first round is on its way, it may be made of something that
+ * is yet to go. Nothing of the kind is stored by this process; the second round outdates loads that have read it, and the
+ * third one whoever has joined them. Each round also reaches one level more of what other processes have stored meanwhile.
+ */
+const ROUNDS = 3;
 
 /**
  * Parts of a page, each rendered once and kept: a sidebar, a list of categories, a widget. Inject it, or let a template
@@ -88,16 +96,16 @@ export class FragmentCache {
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     const checked = checkedTags(tags);
     const stores = this.loads.allStores();
-    // An entry of one cache knows tags of another by name. While the first round is on its way, it may be made anew of
-    // something that is yet to go; the second round takes it away.
-    const rounds = stores.length === 1 ? 1 : 2;
+    const rounds = stores.length === 1 ? 1 : ROUNDS;
     const failures: unknown[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const done = await Promise.allSettled(
-        stores.map((store) => store.invalidateTags(checked, options?.soft === true)),
-      );
-      for (const each of done) if (each.status === 'rejected') failures.push(each.reason);
-    }
+    await withholding(checked, async () => {
+      for (let round = 0; round < rounds; round += 1) {
+        const done = await Promise.allSettled(
+          stores.map((store) => store.invalidateTags(checked, options?.soft === true)),
+        );
+        for (const each of done) if (each.status === 'rejected') failures.push(each.reason);
+      }
+    });
     if (failures.length > 0) throw failures[0];
   }
 
