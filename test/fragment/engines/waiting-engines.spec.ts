@@ -134,6 +134,28 @@ describe('Nunjucks with fragments', () => {
     expect(await render(source, { ids: Array.from({ length: 3000 }, (_, i) => i) })).toBe('x'.repeat(3000));
   });
 
+  it.each([
+    ['macro', '{% macro m() %}\n{% cache "a" %}x{% endcache %}{% endmacro %}{{ m() }}'],
+    ['macro', '{% macro m() %}\n{% if 1 %}{% cache "a" %}x{% endcache %}{% endif %}{% endmacro %}{{ m() }}'],
+    [
+      'call',
+      '{% macro m() %}{{ caller() }}{% endmacro %}\n{%- call m() %}{% cache "a" %}x{% endcache %}{% endcall %}',
+    ],
+    ['set', '{% set v = 1 %}{% set x %}\n{% cache "a" %}x{% endcache %}{% endset %}{{ x }}'],
+    ['filter', '{% filter upper %}\n{% cache "a" %}x{% endcache %}{% endfilter %}'],
+  ])('refuses a block within %s, where it would be lost: %j', async (tag, source) => {
+    await expect(render(source)).rejects.toThrow(new RegExp(`Line 2.*\\n.*within {% ${tag} %}`));
+  });
+
+  it.each([
+    '{% macro m() %}a{% endmacro %}{% set v = m() %}{% set w %}b{% endset %}{% filter upper %}c{% endfilter %}',
+    '{# {% macro m() %} #}{% raw %}{% macro m() %}{% endraw %}{% verbatim %}{% filter upper %}{% endverbatim %}',
+    '{% block b %}{% for i in [1] %}',
+  ])('takes a block behind %j', async (before) => {
+    const after = before.endsWith('[1] %}') ? '{% endfor %}{% endblock %}' : '';
+    expect(await render(`${before}{% cache "a" %}cached{% endcache %}${after}`)).toMatch(/cached$/);
+  });
+
   it.each(['{% cache %}x{% endcache %}', '{% cache 5 %}x{% endcache %}', '{% cache ttl=5 %}x{% endcache %}'])(
     'refuses %j',
     async (source) => {

@@ -2,6 +2,7 @@ import { CachingError } from '../../errors.js';
 import type { FragmentCache } from '../fragment-cache.service.js';
 import type { FragmentLoads } from '../fragment-loads.js';
 import { renderTag } from '../waiting-tag.js';
+import { hastyTagAround, type Source } from './nunjucks-surroundings.js';
 
 /** The parts of a Nunjucks environment that are used here. The application brings it along. */
 export interface NunjucksEnvironment {
@@ -26,6 +27,7 @@ interface NodeList {
 }
 
 interface Parser {
+  readonly tokens: Source;
   nextToken(): Token;
   parseSignature(tolerant: null, isWithoutParentheses: boolean): NodeList;
   parseUntilBlocks(...names: string[]): object;
@@ -56,8 +58,8 @@ type Done = (error: Error | null, html?: unknown) => void;
 
 /**
  * Nunjucks with cached blocks: `{% cache "name", vary…, ttl="15m", tags="…" %} … {% endcache %}`; `data=load, as="rows"`
- * names the block's data. Render with a callback, as Express and `@fastify/view` do. Not within a macro, where Nunjucks
- * cannot wait.
+ * names the block's data. Render with a callback, as Express and `@fastify/view` do. Within a macro and the like, where
+ * Nunjucks does not wait, it is an error.
  *
  * @returns the environment
  *
@@ -86,6 +88,14 @@ class FragmentExtension {
     if (!(name instanceof nodes.Literal) || typeof name.value !== 'string') {
       parser.fail(
         'cache takes the name of the fragment first, as literal text: {% cache "popular" %}',
+        lineno,
+        colno,
+      );
+    }
+    const hasty = hastyTagAround(parser.tokens);
+    if (hasty !== undefined) {
+      parser.fail(
+        `a cached block cannot stand within {% ${hasty} %}, where Nunjucks does not wait for it: put it around that`,
         lineno,
         colno,
       );
