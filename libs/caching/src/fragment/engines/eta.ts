@@ -36,7 +36,7 @@ interface Output {
 
 /** By this name a template reaches its fragments. */
 const FRAGMENT = '__renderFragment';
-/** What is at hand is not waited for. The output so far is read afterwards: it goes on in another object's place. */
+/** What is at hand is not waited for. The output is added to only then, or what is put out meanwhile would be lost. */
 const APPEND =
   'const __html = typeof __fragment === "string" ? __fragment : await __fragment; __eta.res += __html;';
 
