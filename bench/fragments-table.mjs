@@ -2,13 +2,15 @@ import { median, spread, table } from './table.mjs';
 
 /** Ratios are those of one round: what slows a whole round down does not show. */
 export function compareTimes(platform, results) {
-  const rows = results.map(([engine, { static: base, cached, rendered }]) => {
+  const rows = results.map(([engine, { static: base, loop, cached, rendered }]) => {
     const slower = cached.map((time, round) => time / base[round]);
+    const looped = loop.map((time, round) => time / base[round]);
     const faster = rendered.map((time, round) => time / cached[round]);
     const ms = (times) => median(times).toFixed(2);
     return [
       engine,
       median(slower).toFixed(2),
+      median(looped).toFixed(2),
       median(faster).toFixed(0),
       ...[base, cached, rendered].map(ms),
       spread(cached),
@@ -19,6 +21,7 @@ export function compareTimes(platform, results) {
     [
       'engine',
       '× static markup',
+      'the loop alone',
       '× faster than rendering',
       'static ms',
       'cached ms',

@@ -1,13 +1,13 @@
-// A page of 50 cached fragments in memory, beside their markup as it stands in a template and beside rendering them, for each
-// engine, in turns.
+// A page of 50 cached fragments in memory, beside their markup as it stands in a template, beside the same markup by the loop
+// that is around the fragments, and beside rendering them, for each engine, in turns.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { compareTimes } from './fragments-table.mjs';
 
 const ENGINES = ['handlebars', 'pug', 'nunjucks', 'liquid', 'ejs', 'eta'];
-const PAGES = ['static', 'cached', 'rendered'];
+const PAGES = ['static', 'loop', 'cached', 'rendered'];
 /** How many requests a turn takes; what is slow is asked for less. */
-const REQUESTS = { static: 300, cached: 300, rendered: 5 };
+const REQUESTS = { static: 300, loop: 300, cached: 300, rendered: 5 };
 
 export async function benchFragments({ rounds }) {
   for (const platform of ['express', 'fastify']) {
@@ -23,7 +23,7 @@ async function measure(platform, engine, rounds) {
   });
   try {
     const [{ url }] = await once(child, 'message');
-    const times = { static: [], cached: [], rendered: [] };
+    const times = { static: [], loop: [], cached: [], rendered: [] };
     for (let round = -1; round < rounds; round += 1) {
       for (const page of PAGES) {
         const time = await timeOf(child, `${url}/${page}`, REQUESTS[page]);

@@ -217,6 +217,51 @@ describe('fragments', () => {
     await expect(fragments.delete('')).rejects.toThrow('needs a name');
   });
 
+  it('go on all levels that lie in two caches in turns, though they are made anew while the caches are invalidated', async () => {
+    const { fragments, registry } = await openFragments({ default: {}, other: {} });
+    let version = 0;
+    const leaf = () => fragments.render('leaf', { tags: ['leaf'] }, () => `leaf ${version}`);
+    const middle = () => fragments.render('middle', { cache: 'other' }, leaf);
+    const outer = () => fragments.render('outer', {}, middle);
+    const top = () => fragments.render('top', { cache: 'other' }, outer);
+    const roof = () => fragments.render('roof', {}, top);
+    await roof();
+    version = 1;
+    // In each round, one level more is made of one that is yet to go.
+    const rounds = [
+      ['default', outer, 'other'],
+      ['other', top, 'default'],
+      ['default', roof, 'other'],
+    ] as const;
+    const order = rounds.flat();
+    const turns = order.map(() => gate());
+    turns[0]!.open();
+    const taken = new Set<number>();
+    const inTurn = async (step: (typeof order)[number], run: () => Promise<unknown>): Promise<void> => {
+      const turn = order.findIndex((each, index) => each === step && !taken.has(index));
+      taken.add(turn);
+      await turns[turn]?.opened;
+      await run();
+      turns[turn + 1]?.open();
+    };
+    for (const cache of ['default', 'other'] as const) {
+      const { invalidations } = registry.get(cache).engine;
+      const invalidateTags = invalidations.invalidateTags.bind(invalidations);
+      jest
+        .spyOn(invalidations, 'invalidateTags')
+        .mockImplementation((...given) => inTurn(cache, () => invalidateTags(...given)));
+    }
+    await Promise.all([
+      fragments.invalidateTags(['leaf']),
+      inTurn(outer, outer),
+      inTurn(top, top),
+      inTurn(roof, roof),
+    ]);
+    expect(await roof()).toBe('leaf 1');
+    expect(await top()).toBe('leaf 1');
+    expect(await outer()).toBe('leaf 1');
+  });
+
   it('live as long as their ttl says', async () => {
     const clock = new FakeClock();
     const { fragments } = await openFragments({ default: {} }, {}, clock);

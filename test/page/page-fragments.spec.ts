@@ -5,6 +5,7 @@ import { PLATFORMS, startApp } from '../support/test-app.js';
 
 let version = 0;
 let runs = 0;
+let made: string[] = [];
 
 @Controller()
 class ShopController {
@@ -19,8 +20,29 @@ class ShopController {
     const price = await this.cache.getOrSet('price', () => version, { tags: ['price'] });
     return `${menu}, price ${price}`;
   }
+  /** A leaf in one cache, in a fragment of another, in one of the first, in a page. */
+  @Get('levels') @CachePage('1h') levels(): Promise<string> {
+    const leaf = (id: number) => this.made(`leaf${id}`, 'a', [`leaf:${id}`], async () => '');
+    const middle = (id: number) => this.made(`middle${id}`, 'b', [], () => leaf(id));
+    return this.made('page', undefined, [], () =>
+      this.made('outer', 'a', [], async () => (await middle(1)) + (await middle(2))),
+    );
+  }
   @Get('about') @CachePage('1h') about(): string {
     return `about ${(runs += 1)}`;
+  }
+  /** Something that says what it is made of, and is noted when it is made. */
+  private async made(
+    name: string,
+    cache: string | undefined,
+    tags: string[],
+    inside: () => Promise<string>,
+  ): Promise<string> {
+    const make = async () => {
+      made.push(name);
+      return `${name}[${await inside()}]`;
+    };
+    return cache === undefined ? make() : this.fragments.render(name, { cache, tags }, make);
   }
   @Post('menu') async menu(): Promise<void> {
     version += 1;
@@ -48,6 +70,31 @@ describe.each(PLATFORMS)('a page made of fragments and values on %s', (platform)
     version += 1;
     await app.app.get(CacheService).invalidateTags(['price']);
     expect([await text('/shop'), await text('/about')]).toEqual(['menu 1, price 2', 'about 2']);
+    await app.close();
+  });
+
+  it('goes with its ancestors and nothing else, through levels in two caches in turns, after one invalidation', async () => {
+    const app = await startApp(platform, {
+      imports: [CachingModule.forRoot({ caches: { default: {}, a: {}, b: {} } })],
+      controllers: [ShopController],
+    });
+    const fragments = app.app.get(FragmentCache);
+    const show = async (): Promise<string[]> => {
+      made = [];
+      const { text } = await app.fetch('/levels');
+      expect(text).toBe('page[outer[middle1[leaf1[]]middle2[leaf2[]]]]');
+      return made;
+    };
+    expect(await show()).toEqual(['page', 'outer', 'middle1', 'leaf1', 'middle2', 'leaf2']);
+    expect(await show()).toEqual([]);
+    await fragments.invalidateTags(['leaf:1']);
+    expect(await show()).toEqual(['page', 'outer', 'middle1', 'leaf1']);
+    expect(await show()).toEqual([]);
+    // Once more, of what was stored after an invalidation.
+    await fragments.invalidateTags(['leaf:2']);
+    expect(await show()).toEqual(['page', 'outer', 'middle2', 'leaf2']);
+    await fragments.invalidateTags(['leaf:3']);
+    expect(await show()).toEqual([]);
     await app.close();
   });
 });

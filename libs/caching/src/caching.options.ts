@@ -215,7 +215,10 @@ export interface PagesOptions {
 export interface FragmentsOptions {
   /** The name of the cache that keeps fragments. Default: `fragments` if there is a cache of that name, else `default`. */
   readonly cache?: string;
-  /** Whether every fragment is rendered anew and none is stored, as for authors at work. Default `false`. */
+  /**
+   * Whether every fragment is rendered anew and none is stored, nor what is made of one, be it a page or a value: as for
+   * authors at work. Default `false`.
+   */
   readonly preview?: boolean;
 }
 

@@ -134,6 +134,28 @@ describe('Nunjucks with fragments', () => {
     expect(await render(source, { ids: Array.from({ length: 3000 }, (_, i) => i) })).toBe('x'.repeat(3000));
   });
 
+  it.each([
+    ['macro', '{% macro m() %}\n{% cache "a" %}x{% endcache %}{% endmacro %}{{ m() }}'],
+    ['macro', '{% macro m() %}\n{% if 1 %}{% cache "a" %}x{% endcache %}{% endif %}{% endmacro %}{{ m() }}'],
+    [
+      'call',
+      '{% macro m() %}{{ caller() }}{% endmacro %}\n{%- call m() %}{% cache "a" %}x{% endcache %}{% endcall %}',
+    ],
+    ['set', '{% set v = 1 %}{% set x %}\n{% cache "a" %}x{% endcache %}{% endset %}{{ x }}'],
+    ['filter', '{% filter upper %}\n{% cache "a" %}x{% endcache %}{% endfilter %}'],
+  ])('refuses a block within %s, where it would be lost: %j', async (tag, source) => {
+    await expect(render(source)).rejects.toThrow(new RegExp(`Line 2.*\\n.*within {% ${tag} %}`));
+  });
+
+  it.each([
+    '{% macro m() %}a{% endmacro %}{% set v = m() %}{% set w %}b{% endset %}{% filter upper %}c{% endfilter %}',
+    '{# {% macro m() %} #}{% raw %}{% macro m() %}{% endraw %}{% verbatim %}{% filter upper %}{% endverbatim %}',
+    '{% block b %}{% for i in [1] %}',
+  ])('takes a block behind %j', async (before) => {
+    const after = before.endsWith('[1] %}') ? '{% endfor %}{% endblock %}' : '';
+    expect(await render(`${before}{% cache "a" %}cached{% endcache %}${after}`)).toMatch(/cached$/);
+  });
+
   it.each(['{% cache %}x{% endcache %}', '{% cache 5 %}x{% endcache %}', '{% cache ttl=5 %}x{% endcache %}'])(
     'refuses %j',
     async (source) => {
@@ -162,6 +184,38 @@ describe('LiquidJS with fragments', () => {
   it('keeps the type of a value where outputs are escaped', async () => {
     await render('{% cache "a", id %}x{% endcache %}', { id: 5 }, { outputEscape: 'escape' });
     expect(await fragments.render('a', { varyOn: [5] }, () => 'never')).toBe('x');
+  });
+
+  it.each<[string, string, unknown]>([
+    ['a name', 'id', 5],
+    ['a path', 'shop.owner.id', 7],
+    ['an index', 'ids[1]', 2],
+    ['a name in brackets', 'shop["size"]', 'big'],
+    ['a path within a path', 'ids[shop.at]', 1],
+    ['a function', 'load', 'loaded'],
+    ['a promise', 'later', 'late'],
+    ['a path through a promise', 'account.id', 9],
+  ])('takes the value of %s', async (_what, expression, value) => {
+    const data = {
+      id: 5,
+      ids: [1, 2],
+      shop: { owner: { id: 7 }, size: 'big', at: 0 },
+      load: () => 'loaded',
+      later: Promise.resolve('late'),
+      account: async () => ({ id: 9 }),
+    };
+    const source = `{% for i in (1..2) %}{% cache "a", ${expression}, ttl: "1m" %}${expression}{% endcache %}{% endfor %}`;
+    expect(await render(source, data)).toBe(expression.repeat(2));
+    expect(await fragments.render('a', { varyOn: [value as string] }, () => 'never')).toBe(expression);
+  });
+
+  it('shows the failure of an argument, with the line', async () => {
+    const data = { fails: () => Promise.reject(new Error('the shop is closed')) };
+    await expect(render('\n{% cache "a", fails %}x{% endcache %}', data)).rejects.toThrow(/closed, line:2/);
+    await expect(render('{% cache "a", fails.id %}x{% endcache %}', data)).rejects.toThrow('closed');
+    await expect(
+      render('{% cache "a", none %}x{% endcache %}', {}, { strictVariables: true }),
+    ).rejects.toThrow('undefined variable: none');
   });
 
   it('says so if a template is rendered where nobody waits', () => {

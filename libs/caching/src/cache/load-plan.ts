@@ -12,7 +12,7 @@ export interface RunContext {
   addTags(tags: readonly string[]): void;
   /**
    * The versions of all tags that are known so far, for what is stored beside the result; `undefined` if nothing may be
-   * stored: an invalidation came, or there is no lease.
+   * stored: an invalidation came, there is no lease, or something inside is not to be kept.
    */
   settleTags(): Promise<readonly TagVersion[] | undefined>;
 }
@@ -41,7 +41,7 @@ export async function runFactory<T>(
   tags: TagDependencies,
   entries: Entries,
   settle: RunContext['settleTags'],
-): Promise<{ readonly made: Made<T> | undefined; readonly life: Life }> {
+): Promise<{ readonly made: Made<T> | undefined; readonly life: Life; readonly isTransient: boolean }> {
   entries.counters.loads += 1;
   let life = planned;
   const scope = new TagScope();
@@ -56,13 +56,14 @@ export async function runFactory<T>(
     addTags: (given) => tags.learn(checkedTags(given)),
     settleTags: () => {
       absorb();
-      return settle();
+      return scope.isTransient ? Promise.resolve(undefined) : settle();
     },
   };
   try {
     const made = await runAsPartOf(flight as Flight<unknown>, () => scope.run(() => make(context)));
     absorb();
-    return { made, life };
+    const { isTransient } = scope;
+    return { made, life: isTransient ? { ...life, ttlMs: 0 } : life, isTransient };
   } catch (error) {
     entries.counters.loadErrors += 1;
     throw error;

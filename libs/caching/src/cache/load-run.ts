@@ -101,9 +101,9 @@ export class LoadRun {
         const { versions, outdatedFrom } = await tags.settle();
         return outdatedFrom === undefined && !flight.isOver && !lease.isLost ? versions : undefined;
       };
-      const { made, life } = await runFactory(flight, plan, tags, this.entries, settle);
+      const factory = await runFactory(flight, plan, tags, this.entries, settle);
       const loadMs = Math.round(this.clock.monotonic() - startedAt);
-      return await this.keep(flight, plan, lease, tags, { made, life, loadMs }, order);
+      return await this.keep(flight, plan, lease, tags, { ...factory, loadMs }, order);
     } catch (error) {
       plan.standsBack?.();
       if (!signal.aborted) await this.leases.release(lease, this.afterFailure(lease.stale));
@@ -137,8 +137,8 @@ export class LoadRun {
     const createdAt = this.entries.now();
     const tags = new TagDependencies(this.entries, sight?.stamp ?? 0, []);
     tags.learn(plan.life.tags);
-    const { made } = await runFactory(flight, plan, tags, this.entries, async () => undefined);
-    return { ...NOTHING, content: made?.value, createdAt, names: tags.names };
+    const { made, isTransient } = await runFactory(flight, plan, tags, this.entries, async () => undefined);
+    return { ...NOTHING, content: made?.value, createdAt, names: tags.names, isTransient };
   }
 
   /** Stores what was made, unless something has come in between: then it is for its callers alone. */
@@ -150,14 +150,20 @@ export class LoadRun {
     {
       made,
       life,
+      isTransient,
       loadMs,
-    }: { readonly made: Made<T> | undefined; readonly life: Life; readonly loadMs: number },
+    }: {
+      readonly made: Made<T> | undefined;
+      readonly life: Life;
+      readonly isTransient: boolean;
+      readonly loadMs: number;
+    },
     order: () => number,
   ): Promise<Landing<T>> {
     const landing = { ...NOTHING, content: made?.value, createdAt: lease.createdAt };
     if (made === undefined || (life.ttlMs !== null && life.ttlMs <= 0)) {
       await this.leases.discard(lease);
-      return { ...landing, names: tags.names };
+      return { ...landing, names: tags.names, isTransient };
     }
     // Until the tags have been compared, whoever came after another invalidation had better not have it.
     const kept = {

@@ -1,5 +1,6 @@
 import type { Entries } from './entries.js';
 import type { TagVersion } from './tags.js';
+import { isWithheld } from './withheld-tags.js';
 
 /** The tags that a result depends on, and whether it may be stored. */
 export interface TagVerdict {
@@ -60,7 +61,7 @@ export class TagDependencies {
     const versions = [...fixed.values()];
     let isOutdated = versions.some(({ tag, hard, soft }) => {
       const record = recordOf(tag);
-      return record?.hard !== hard || record.soft !== soft;
+      return record?.hard !== hard || record.soft !== soft || isWithheld(tag);
     });
     const missing = late.filter((tag) => recordOf(tag) === undefined);
     const created = missing.length === 0 ? [] : await this.entries.tags.create(missing, stamp);
@@ -68,7 +69,7 @@ export class TagDependencies {
       const record = recordOf(tag) ?? created[missing.indexOf(tag)];
       if (record === undefined) continue;
       const { hard, soft } = record;
-      isOutdated ||= Math.max(hard, soft) > this.stamp;
+      isOutdated ||= Math.max(hard, soft) > this.stamp || isWithheld(tag);
       versions.push({ tag, hard, soft });
     }
     return { versions, outdatedFrom: isOutdated ? this.doubtFrom : undefined };

@@ -6,6 +6,8 @@ import { TransientStorage } from './transient-storage.js';
 export interface Dependencies {
   readonly tags: readonly TagVersion[];
   readonly names: readonly string[];
+  /** Whether it must not be kept, nor what is made of it: it was made in a preview. Default `false`. */
+  readonly isTransient?: boolean;
 }
 
 /**
@@ -15,9 +17,12 @@ export interface Dependencies {
 export class TagScope {
   private readonly versions = new Map<TagTable, TagVersion[]>();
   private readonly names = new Set<string>();
+  /** Whether what is made here must not be kept, since something inside is not. */
+  isTransient = false;
 
   /** Notes the tags of something that was read; versions are those of this table's records. */
-  note(table: TagTable, { tags, names }: Dependencies): void {
+  note(table: TagTable, { tags, names, isTransient = false }: Dependencies): void {
+    this.isTransient ||= isTransient;
     for (const name of names) this.names.add(name);
     if (tags.length === 0) return;
     const noted = this.versions.get(table);
@@ -26,7 +31,8 @@ export class TagScope {
   }
 
   /** Notes all that another scope has noted. */
-  absorb({ versions, names }: TagScope): void {
+  absorb({ versions, names, isTransient }: TagScope): void {
+    this.isTransient ||= isTransient;
     for (const [table, tags] of versions) this.note(table, { tags, names: NO_TAGS });
     for (const name of names) this.names.add(name);
   }
@@ -37,7 +43,7 @@ export class TagScope {
     for (const [other, versions] of this.versions) {
       if (other !== table) for (const { tag } of versions) names.add(tag);
     }
-    return { tags: this.versions.get(table) ?? [], names: [...names] };
+    return { tags: this.versions.get(table) ?? [], names: [...names], isTransient: this.isTransient };
   }
 
   /** Runs what makes something: whatever it reads is noted here. */

@@ -1,6 +1,8 @@
 import type { CacheRegistry } from '../cache/cache-registry.js';
 import type { InvalidateOptions } from '../cache/cache-service.options.js';
+import { runInPreview } from '../cache/preview.js';
 import { checkedTags } from '../cache/tags.js';
+import { withholding } from '../cache/withheld-tags.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { ResolvedFragmentsOptions } from '../resolve-options.js';
 import type { FragmentVary } from './fragment-key.js';
@@ -12,7 +14,13 @@ import type {
   RenderFragment,
 } from './fragment.options.js';
 import { PrefetchedFragments } from './prefetched-fragments.js';
-import { runInPreview } from './preview.js';
+
+/**
+ * An entry of one cache knows tags of another by name. While the first round is on its way, it may be made of something that
+ * is yet to go. Nothing of the kind is stored by this process; the second round outdates loads that have read it, and the
+ * third one whoever has joined them. Each round also reaches one level more of what other processes have stored meanwhile.
+ */
+const ROUNDS = 3;
 
 /**
  * Parts of a page, each rendered once and kept: a sidebar, a list of categories, a widget. Inject it, or let a template
@@ -47,14 +55,12 @@ export class FragmentCache {
   ): Promise<string> {
     if (typeof render !== 'function')
       throw new InvalidArgumentError('A function is missing: render(name, options, (data) => markup).');
-    const request = this.loads.request(name, options);
-    return (
-      this.loads.peek(request) ??
-      this.loads.load({
-        request,
-        make: async (context) => render((await dataOf(request)) as D, loadContext(context)),
-      })
-    );
+    const found = this.loads.find(name, options);
+    if (typeof found === 'string') return found;
+    return this.loads.load({
+      request: found,
+      make: async (context) => render((await dataOf(found)) as D, loadContext(context)),
+    });
   }
 
   /** Removes a fragment; answers whether it was there. @throws BackendError, UnknownCacheError, InvalidArgumentError */
@@ -90,22 +96,23 @@ export class FragmentCache {
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     const checked = checkedTags(tags);
     const stores = this.loads.allStores();
-    // An entry of one cache knows tags of another by name. While the first round is on its way, it may be made anew of
-    // something that is yet to go; the second round takes it away.
-    const rounds = stores.length === 1 ? 1 : 2;
+    const rounds = stores.length === 1 ? 1 : ROUNDS;
     const failures: unknown[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const done = await Promise.allSettled(
-        stores.map((store) => store.invalidateTags(checked, options?.soft === true)),
-      );
-      for (const each of done) if (each.status === 'rejected') failures.push(each.reason);
-    }
+    await withholding(checked, async () => {
+      for (let round = 0; round < rounds; round += 1) {
+        const done = await Promise.allSettled(
+          stores.map((store) => store.invalidateTags(checked, options?.soft === true)),
+        );
+        for (const each of done) if (each.status === 'rejected') failures.push(each.reason);
+      }
+    });
     if (failures.length > 0) throw failures[0];
   }
 
   /**
-   * Runs something in which every fragment is rendered anew and none is stored: a request of an author, in a middleware.
-   * Values and pages are cached as ever.
+   * Runs something in which, and in all that follows from it, every fragment is rendered anew and nothing is stored: a request
+   * of an author, in a middleware. Such a request passes the cache of pages by. Values are cached as ever, unless they are made
+   * of fragments.
    *
    * @example
    * consumer.apply((request, _response, next) => (isAuthor(request) ? fragments.preview(next) : next())).forRoutes(ShopController)

@@ -19,35 +19,34 @@ export function fragmentKey(name: string, varyOn: readonly FragmentVary[] = []):
     throw new InvalidArgumentError('A fragment needs a name: literal text that is not empty.');
   if (!Array.isArray(varyOn))
     throw new InvalidArgumentError(`What fragment "${name}" varies on must be a list, such as [user.id].`);
-  return `${escapeSegment(name)}:${varyOn.map((value, index) => part(name, value, index)).join(',')}`;
+  let key = `${escapeSegment(name)}:`;
+  for (let index = 0; index < varyOn.length; index += 1)
+    key += index === 0 ? part(name, varyOn, index) : `,${part(name, varyOn, index)}`;
+  return key;
 }
 
-function part(name: string, value: unknown, index: number): string {
-  const [type, text] = typed(value);
-  if (type === undefined) {
-    throw new InvalidArgumentError(
-      `Fragment "${name}" varies on text, numbers, booleans, bigints, dates and null, and value ${index + 1} is ${text}. ` +
-        'Give an id, or null where there is none.',
-    );
-  }
-  const escaped = escapeKey(text);
-  return `${type}${escaped.length}:${escaped}`;
-}
-
-/** A letter for the type, and the value as text; no letter for what cannot be told apart. */
-function typed(value: unknown): readonly [type: string | undefined, text: string] {
+/** A letter for the type, the length, and the value as text. Numbers and their like have nothing to escape. */
+function part(name: string, values: readonly unknown[], index: number): string {
+  const value = values[index];
   switch (typeof value) {
     case 'string':
-      return ['s', value];
+      return sized('s', escapeKey(value));
     case 'number':
-      return ['n', String(value)];
+      return sized('n', String(value));
     case 'boolean':
-      return ['b', String(value)];
+      return sized('b', String(value));
     case 'bigint':
-      return ['i', String(value)];
+      return sized('i', String(value));
     default:
-      if (value === null) return ['z', ''];
-      if (value instanceof Date && !Number.isNaN(value.getTime())) return ['d', String(value.getTime())];
-      return [undefined, value === undefined ? 'undefined' : `of type ${typeof value}`];
+      if (value === null) return sized('z', '');
+      if (value instanceof Date && !Number.isNaN(value.getTime())) return sized('d', String(value.getTime()));
+      throw new InvalidArgumentError(
+        `Fragment "${name}" varies on text, numbers, booleans, bigints, dates and null, and value ${index + 1} is ` +
+          `${value === undefined ? 'undefined' : `of type ${typeof value}`}. Give an id, or null where there is none.`,
+      );
   }
+}
+
+function sized(type: string, text: string): string {
+  return `${type}${text.length}:${text}`;
 }

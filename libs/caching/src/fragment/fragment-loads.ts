@@ -4,6 +4,8 @@ import type { Life } from '../cache/entry.js';
 import type { Made, RunContext } from '../cache/load-plan.js';
 import type { LoadRequest, Served } from '../cache/loader.js';
 import type { FirstLook } from '../cache/looks.js';
+import { isInPreview } from '../cache/preview.js';
+import { currentTagScope } from '../cache/tag-scope.js';
 import { stringBytes } from '../cache/value-size.js';
 import { ttlToMs } from '../duration.js';
 import { InvalidArgumentError } from '../errors.js';
@@ -11,7 +13,6 @@ import type { ResolvedFragmentsOptions } from '../resolve-options.js';
 import { fragmentKey } from './fragment-key.js';
 import type { FragmentIdentity, FragmentOptions } from './fragment.options.js';
 import { FragmentStore } from './fragment-store.js';
-import { isInPreview } from './preview.js';
 
 /** One fragment that a page asks for. */
 export interface FragmentRequest {
@@ -51,20 +52,25 @@ export class FragmentLoads {
     return this.options.preview || isInPreview();
   }
 
-  /** @throws UnknownCacheError, InvalidArgumentError, InvalidDurationError: all that can be wrong with a request is, here */
+  /**
+   * The markup, if it is at hand without waiting; else what to ask for. A hit needs no life, so none is made of the options.
+   *
+   * @throws UnknownCacheError, InvalidArgumentError, InvalidDurationError: all that can be wrong with a request is, here
+   */
+  find<D>(name: string, options: FragmentOptions<D>): string | FragmentRequest {
+    const { store, segments } = this.locate(name, options);
+    const look = options.prefetched?.take(store, segments);
+    silence(options.data);
+    const held = this.isPreview ? undefined : store.peek(segments, look);
+    return held ?? { name, store, segments, life: store.life(options), data: options.data, look };
+  }
+
+  /** What to ask for, be it at hand or not. @throws as {@link find} does */
   request<D>(name: string, options: FragmentOptions<D>): FragmentRequest {
     const { store, segments } = this.locate(name, options);
-    const { data } = options;
-    // On a hit nobody waits for a promise, and its failure would be the process's.
-    if (isThenable(data)) data.then(undefined, () => undefined);
-    return {
-      name,
-      store,
-      segments,
-      life: store.life(options),
-      data,
-      look: options.prefetched?.take(store, segments),
-    };
+    const look = options.prefetched?.take(store, segments);
+    silence(options.data);
+    return { name, store, segments, life: store.life(options), data: options.data, look };
   }
 
   /** Where a fragment is kept. @throws UnknownCacheError, InvalidArgumentError */
@@ -84,11 +90,6 @@ export class FragmentLoads {
   /** The stores of every cache that fragments use or could use, and with them the pages'. */
   allStores(): readonly FragmentStore[] {
     return this.registry.all.map(({ service }) => this.locate('-', { cache: service.name }).store);
-  }
-
-  /** The markup, if it is at hand without waiting. */
-  peek({ store, segments, look }: FragmentRequest): string | undefined {
-    return this.isPreview ? undefined : store.peek(segments, look);
   }
 
   /** The markup of one fragment: what is held, or what is made. */
@@ -154,6 +155,11 @@ export function isDataPending({ data }: Pick<FragmentRequest, 'data'>): boolean 
   return typeof data === 'function' || isThenable(data);
 }
 
+/** On a hit nobody waits for a promise, and its failure would be the process's. */
+function silence(data: unknown): void {
+  if (isThenable(data)) data.then(undefined, () => undefined);
+}
+
 function isThenable(data: unknown): data is PromiseLike<unknown> {
   return typeof (data as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
@@ -189,7 +195,10 @@ function markupOf(served: Served<string> | undefined): string {
   return typeof served?.content === 'string' ? served.content : '';
 }
 
+/** What is made of a preview must not be kept either. */
 function previewContext(): RunContext {
+  const scope = currentTagScope();
+  if (scope !== undefined) scope.isTransient = true;
   const { signal } = new AbortController();
   return {
     signal,

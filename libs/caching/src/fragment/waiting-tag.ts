@@ -10,17 +10,19 @@ export interface WaitingTag {
 }
 
 /**
- * The markup of a cached block, for engines that wait for it. Such a block can be rendered only while its template waits:
- * later, loops have gone on. So whoever refreshes a stale fragment waits for it as well; others get the stale one.
+ * The markup of a cached block, for engines that wait for it; at once if it is at hand. Such a block can be rendered only
+ * while its template waits: later, loops have gone on. So whoever refreshes a stale fragment waits for it as well; others
+ * get the stale one.
  *
  * @throws InvalidArgumentError, InvalidDurationError, UnknownCacheError
  */
-export async function renderTag(
+export function renderTag(
   loads: FragmentLoads,
-  { name, options, vary = [] }: WaitingTag,
+  { name, options, vary }: WaitingTag,
   block: (data: unknown) => string | Promise<string>,
-): Promise<string> {
-  const request = loads.request(name as string, tagOptions(options, vary));
-  const make = async (): Promise<string> => block(await dataOf(request));
-  return loads.peek(request) ?? loads.load({ request, make, refreshesInPlace: true });
+): string | Promise<string> {
+  const found = loads.find(name as string, tagOptions(options, vary));
+  if (typeof found === 'string') return found;
+  const make = async (): Promise<string> => block(await dataOf(found));
+  return loads.load({ request: found, make, refreshesInPlace: true });
 }

@@ -2,6 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { type Observable, of } from 'rxjs';
 import { isPromise } from '../cache/failure-policy.js';
 import type { Served } from '../cache/loader.js';
+import { isInPreview } from '../cache/preview.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import { appendCacheStatus, type CacheStatus } from './cache-status.js';
 import type { Exchange } from './exchange.js';
@@ -69,6 +70,7 @@ export class PageCacheInterceptor implements NestInterceptor {
     const route = this.routes.find(context.getHandler(), controller);
     if (route === null) return next.handle();
     const exchange = exchangeOf(context);
+    if (isInPreview()) return this.preview(exchange, next);
     const bypass = bypassReason(exchange);
     if (bypass !== undefined) return this.pass(exchange, next, { outcome: bypass });
     if (this.isUnseen(route, controller)) {
@@ -235,6 +237,13 @@ export class PageCacheInterceptor implements NestInterceptor {
           });
     exchange.replay(page, ageMs + page.ageSeconds * 1000, said);
     return REPLAYED;
+  }
+
+  /** Lets an author see what others do not: caches on the way must not keep it either. */
+  private preview(exchange: Exchange, next: CallHandler): Observable<unknown> {
+    const { reply } = exchange;
+    reply.beforeHeaders(() => reply.set('cache-control', 'private, no-store'));
+    return this.pass(exchange, next, { outcome: 'bypass' });
   }
 
   /** Lets a request go past the cache. */

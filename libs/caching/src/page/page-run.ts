@@ -1,5 +1,6 @@
 import type { CallHandler } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
+import { currentTagScope } from '../cache/tag-scope.js';
 import { checkedTags } from '../cache/tags.js';
 import { appendCacheStatus, type ForwardReason } from './cache-status.js';
 import type { CapturedPage } from './capture.js';
@@ -81,7 +82,8 @@ export function runPage(
   { options, forward, createdAt, warnings }: RunContext,
 ): PageRun {
   const { exchange, route } = call;
-  const tags = new RunTags(call);
+  const tags = new RunTags(call, warnings);
+  const scope = currentTagScope();
   let ownCacheControl: string | undefined;
 
   // From the inside out: the capture sees the headers as they leave, after what the watch makes of them.
@@ -115,8 +117,9 @@ export function runPage(
     if (status === 304) return 'unmodified';
     const life = lifeOf({ status, headers: theirs(atEmission) }, route, createdAt);
     if (life === undefined) return unstorable({ status, headers: theirs(atEmission) }, route);
-    if (isVetoed(theirs(atFinish))) return vetoed(theirs(atFinish));
-    if (isEmptyByAccident(response, route)) return REFUSED.empty;
+    const late =
+      scope?.isTransient === true ? REFUSED.preview : lateRefusal(response, theirs(atFinish), route);
+    if (late !== undefined) return late;
     const vary = varyOf(before, atEmission, atFinish, call);
     const verdict = access?.verdict();
     if (verdict?.isStorable === false) {
@@ -126,9 +129,7 @@ export function runPage(
     if (vary === undefined || verdict?.vary.some((name) => !vary.includes(name))) return REFUSED.vary;
     const page = storedPage(response, createdAt);
     const named = tags.of(access);
-    if (tags.error !== undefined) warnings.failure(route.name, tags.error);
-    if (page === undefined) return REFUSED.length;
-    if (named === undefined) return REFUSED.tags;
+    if (page === undefined || named === undefined) return page === undefined ? REFUSED.length : REFUSED.tags;
     return { page, createdAt, life, vary, tags: named };
   };
 
@@ -146,26 +147,39 @@ export function runPage(
 class RunTags {
   /** What the handler has returned. */
   result: unknown;
-  /** What was thrown instead of an answer. */
-  error: unknown;
   private asked: readonly string[] | undefined;
+  private hasFailed = false;
 
-  constructor(private readonly call: PageCall) {}
+  constructor(
+    private readonly call: PageCall,
+    private readonly warnings: PageWarnings,
+  ) {}
 
   /** `undefined` if the route's function failed: a page without its tags could not be invalidated. */
   of(access: PageAccess | undefined): readonly string[] | undefined {
     const { route, exchange } = this.call;
     const { tagsOf } = route;
     if (tagsOf === undefined) return route.staticTags;
-    if (this.asked !== undefined || this.error !== undefined) return this.asked;
+    if (this.asked !== undefined || this.hasFailed) return this.asked;
     const ask = (): readonly string[] => checkedTags(tagsOf(exchange.request as never, this.result));
     try {
       this.asked = access === undefined ? ask() : access.aside(ask);
     } catch (error) {
-      this.error = error;
+      this.hasFailed = true;
+      this.warnings.failure(route.name, error);
     }
     return this.asked;
   }
+}
+
+/** Why a response that could be stored when its head left is not, now that all of it has. */
+function lateRefusal(
+  response: CapturedPage,
+  atFinish: HeaderLookup,
+  route: PageRoute,
+): RefusedPage | undefined {
+  if (isVetoed(atFinish)) return vetoed(atFinish);
+  return isEmptyByAccident(response, route) ? REFUSED.empty : undefined;
 }
 
 /** Whether a handler has perhaps found nothing in time. Who means an empty page lists 200, or gives it a life by headers. */

@@ -10,6 +10,7 @@ export const REFUSED = {
   body: { because: 'it is larger than `maxBodySize`, or was written past the platform' },
   empty: { because: 'it is empty' },
   length: { because: 'it is not as long as its Content-Length says' },
+  preview: { because: 'it is made of a fragment that was rendered in a preview' },
   tags: { because: '`tags` of the route failed' },
   vary: { because: 'its Vary names what no key can hold, or did so after the head was out' },
 } as const satisfies Record<string, RefusedPage>;

@@ -45,6 +45,8 @@ interface Included {
 
 /** The local by which a template reaches its fragments. */
 const FRAGMENTS = '__fragments';
+/** What is at hand is not waited for. */
+const APPEND = '__append(typeof __fragment === "string" ? __fragment : await __fragment);';
 const BOM = /^\uFEFF/;
 
 /**
@@ -102,7 +104,7 @@ function prepared(source: string, ejs: Ejs, options: Options): string {
   const close = escaped(delimiter + (options.closeDelimiter ?? ejs.closeDelimiter ?? '>'));
   const tag = new RegExp(`(${open}_?)(\\s*(?:cache|endcache)\\b[^]*?)([-_]?${close})`, 'g');
   return source.replace(tag, (whole, start: string, script: string, end: string, offset: number) => {
-    if (script.trim() === 'endcache') return `${start} return __output; })); ${end}`;
+    if (script.trim() === 'endcache') return `${start} return __output; }); ${APPEND} } ${end}`;
     const line = source.slice(0, offset).split('\n').length;
     const opening = blockOpening(script, `${options.filename ?? 'ejs'}:${line}`);
     return opening === undefined ? whole : `${start} ${begin(opening, ejs, options)} ${end}`;
@@ -113,7 +115,7 @@ function begin({ given, as }: Opening, ejs: Ejs, options: Options): string {
   const { outputFunctionName: print, strict, _with, localsName = ejs.localsName ?? 'locals' } = options;
   const fragments = strict === true || _with === false ? `${localsName}.${FRAGMENTS}` : FRAGMENTS;
   return (
-    `__append(await ${fragments}(${given})(async (${as}) => { let __output = ""; ` +
+    `{ const __fragment = ${fragments}(${given})(async (${as}) => { let __output = ""; ` +
     'function __append(s) { if (s !== undefined && s !== null) __output += s } ' +
     (print === undefined ? '' : `const ${print} = __append;`)
   );

@@ -36,6 +36,9 @@ interface Output {
 
 /** By this name a template reaches its fragments. */
 const FRAGMENT = '__renderFragment';
+/** What is at hand is not waited for. The output is added to only then, or what is put out meanwhile would be lost. */
+const APPEND =
+  'const __html = typeof __fragment === "string" ? __fragment : await __fragment; __eta.res += __html;';
 
 /**
  * Eta with cached blocks: `<% cache "name", { ttl: "15m", varyOn: [it.user.id] } as rows %> … <% endcache %>`; `as` names the
@@ -64,12 +67,11 @@ export function withFragments<E extends Eta>(eta: E, { loads }: FragmentCache): 
 /** A tag of a cached block is script: a function with an output of its own. */
 function prepared(piece: Piece, { outputFunctionName }: EtaConfig): Piece {
   if (typeof piece === 'string' || piece.t !== 'e') return piece;
-  if (piece.val.trim() === 'endcache')
-    return { ...piece, val: 'return __eta.res; }); __eta.res += __fragment; }' };
+  if (piece.val.trim() === 'endcache') return { ...piece, val: `return __eta.res; }); ${APPEND} }` };
   const opening = blockOpening(piece.val, piece.lineNo === undefined ? 'Eta' : `Line ${piece.lineNo}`);
   if (opening === undefined) return piece;
   const { given, as } = opening;
-  const begin = `{ const __fragment = await this.${FRAGMENT}(__eta, ${given})(async (__eta, ${as}) => {`;
+  const begin = `{ const __fragment = this.${FRAGMENT}(__eta, ${given})(async (__eta, ${as}) => {`;
   return { ...piece, val: `${begin} ${ownFunctions(outputFunctionName)}` };
 }
 

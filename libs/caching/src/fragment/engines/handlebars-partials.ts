@@ -22,7 +22,17 @@ interface Node {
   readonly loc: { readonly start: { readonly line: number } };
 }
 
-type Program = (context: unknown, runtime?: { readonly partials?: object }) => string;
+/** A part of a template that can be run. */
+export interface Program {
+  (context: unknown, runtime?: Runtime): string;
+  container?: Container;
+}
+
+interface Runtime {
+  readonly partials?: object;
+  readonly data?: object | undefined;
+  readonly blockParams?: readonly unknown[];
+}
 
 /** What a template works with while it runs: of the whole template, so the next run has another one. */
 interface Container {
@@ -32,6 +42,7 @@ interface Container {
   hooks: object;
 }
 
+const MARK = 'fragment-mark-container';
 const KEEP = 'fragment-keep-partials';
 const FOLLOW = 'fragment-follow-partials';
 const prepared = new WeakSet<object>();
@@ -61,14 +72,25 @@ export function prepareTemplates(handlebars: Handlebars): void {
     if (typeof source === 'string') prepareProgram(program);
     return program;
   };
+  handlebars.registerDecorator(MARK, markContainer);
   handlebars.registerDecorator(KEEP, keepPartials);
   handlebars.registerDecorator(FOLLOW, followPartials);
 }
 
+/** Lets {@link keptBlock} find the container of a cached block. Most of them are at hand, so nothing is kept yet. */
+function markContainer(program: Program, _props: object, container: Container): Program {
+  program.container = container;
+  return program;
+}
+
+/** A cached block, met just now, as it is to run late. */
+export function keptBlock(block: Program): Program {
+  return block.container === undefined ? block : keepPartials(block, {}, block.container);
+}
+
 /** What a block, late, finds in its template: what was there when it was met. */
 function keepPartials(program: Program, _props: object, container: Container): Program {
-  const { partials, helpers, decorators, hooks } = container;
-  const met = { partials, helpers, decorators, hooks };
+  const met = pick(container);
   return (context, runtime) => inContainer(container, met, () => program(context, runtime));
 }
 
@@ -105,7 +127,8 @@ function prepareProgram({ body = [] }: Node): void {
     }
     if (node.program !== undefined) {
       prepareProgram(node.program);
-      if (isFragment || node.type === 'PartialBlockStatement') decorate(node.program, KEEP);
+      if (isFragment) decorate(node.program, MARK);
+      if (node.type === 'PartialBlockStatement') decorate(node.program, KEEP);
       if (node.type === 'DecoratorBlock') decorate(node.program, FOLLOW);
     }
     if (node.inverse !== undefined) prepareProgram(node.inverse);

@@ -7,7 +7,9 @@ import { tagOptions } from '../tag-options.js';
 import {
   type Handlebars,
   type HandlebarsTemplate,
+  keptBlock,
   prepareTemplates,
+  type Program,
   runLate,
 } from './handlebars-partials.js';
 
@@ -28,7 +30,7 @@ export type ExpressEngine = (
 ) => void;
 
 interface HelperOptions {
-  readonly fn?: (context: unknown, runtime: object) => string;
+  readonly fn?: Program;
   readonly hash: Readonly<Record<string, unknown>>;
   readonly data?: DataFrame;
   readonly loc?: { readonly start: { readonly line: number } };
@@ -121,12 +123,12 @@ class FragmentPage {
   /** The markup of a cached block, or what stands for it. */
   place(name: string, vary: readonly unknown[], context: unknown, { fn, hash, data }: HelperOptions): string {
     if (fn === undefined) throw new InvalidArgumentError('it is a block: {{#cache "popular"}} … {{/cache}}');
-    const request = this.loads.request(name, tagOptions(hash, vary));
-    const held = this.loads.peek(request);
-    if (held !== undefined) return held;
+    const found = this.loads.find(name, tagOptions(hash, vary));
+    if (typeof found === 'string') return found;
     const frame = data && copied(data);
-    const index = this.placeholders.add(request);
-    this.blocks[index] = (given) => fn(context, { data: frame, blockParams: [given] });
+    const index = this.placeholders.add(found);
+    const block = keptBlock(fn);
+    this.blocks[index] = (given) => block(context, { data: frame, blockParams: [given] });
     return this.placeholders.placeholder(index);
   }
 }

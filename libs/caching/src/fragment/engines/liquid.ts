@@ -1,16 +1,23 @@
+import { isPromise } from '../../cache/failure-policy.js';
 import { InvalidArgumentError } from '../../errors.js';
 import type { FragmentCache } from '../fragment-cache.service.js';
 import type { FragmentLoads } from '../fragment-loads.js';
 import { renderTag } from '../waiting-tag.js';
+import {
+  type ExpressionParser,
+  parseArguments,
+  plain,
+  type Scopes,
+  type TagArguments,
+  type Tokenizer,
+} from './liquid-arguments.js';
 
 /** The parts of LiquidJS that are used here. The application brings it along. */
-export interface Liquid {
-  registerTag(name: string, tag: object): void;
-  parse(source: string): object[];
+export interface Liquid extends ExpressionParser {
+  registerTag(name: string, tag: unknown): void;
   render(templates: never, context: object): Promise<unknown>;
   evalValue(expression: string, context: object): Promise<unknown>;
   readonly parser: { parseToken(token: never, rest: never): object };
-  readonly options: { readonly outputDelimiterLeft: string; readonly outputDelimiterRight: string };
 }
 
 interface TopLevelToken {
@@ -22,41 +29,14 @@ interface TagToken extends TopLevelToken {
   getText(): string;
 }
 
-interface Tokenizer {
-  p: number;
-  readQuoted(): { readonly content: string } | undefined;
-  readIdentifier(): { readonly content: string };
-  readValue(): { getText(): string } | undefined;
-  peek(): string;
-  skipBlank(): void;
-  end(): boolean;
-  error(message: string): Error;
-}
-
-interface Context {
+interface Context extends Scopes {
   readonly sync: boolean;
   push(scope: object): number;
   pop(): object | undefined;
 }
 
-/** An expression, parsed. */
-interface Value {
-  value(context: Context): Iterable<unknown>;
-}
-
-/** The arguments of a tag. */
-interface Fragment {
-  readonly name: string;
-  readonly vary: Value[];
-  readonly options: Map<string, Value>;
-  /** The expression for the block's data. */
-  data: string | undefined;
-}
-
-interface Tag {
-  readonly liquid: Liquid;
-  fragment: Fragment;
-  templates: object[];
+interface Emitter {
+  write(html: string): void;
 }
 
 /**
@@ -71,67 +51,73 @@ interface Tag {
  * app.register(fastifyView, { engine: { liquid } });
  */
 export function withFragments<E extends Liquid>(liquid: E, { loads }: FragmentCache): E {
-  liquid.registerTag('cache', {
-    parse(this: Tag, token: TagToken, rest: TopLevelToken[]) {
-      this.fragment = parseArguments(this.liquid, token.tokenizer);
-      this.templates = parseBlock(this.liquid, token, rest);
+  // A class, since of an object with functions LiquidJS would parse the arguments anew on each render.
+  liquid.registerTag(
+    'cache',
+    class extends CacheTag {
+      constructor(token: TagToken, rest: TopLevelToken[]) {
+        super(loads, liquid, token, rest);
+      }
     },
-    render(this: Tag, context: Context, emitter: { write(html: string): void }) {
-      return render(loads, this, context, emitter);
-    },
-  });
+  );
   return liquid;
 }
 
-function parseArguments(liquid: Liquid, tokenizer: Tokenizer): Fragment {
-  tokenizer.skipBlank();
-  const name = tokenizer.readQuoted();
-  if (name === undefined)
-    throw tokenizer.error(
-      'cache takes the name of the fragment first, as literal text: {% cache "popular" %}',
-    );
-  const fragment: Fragment = {
-    name: name.content,
-    vary: [],
-    options: new Map(),
-    data: undefined,
-  };
-  for (skipComma(tokenizer); !tokenizer.end(); skipComma(tokenizer)) {
-    const option = readOption(tokenizer);
-    const value = tokenizer.readValue();
-    if (value === undefined) throw tokenizer.error('a value is missing here');
-    const text = value.getText();
-    if (option === 'data') fragment.data = text;
-    else if (option !== undefined) fragment.options.set(option, parseValue(liquid, text));
-    else fragment.vary.push(parseValue(liquid, text));
+/** One tag of a template. */
+class CacheTag {
+  private readonly given: TagArguments;
+  private readonly templates: object[];
+
+  constructor(
+    private readonly loads: FragmentLoads,
+    private readonly liquid: Liquid,
+    readonly token: TagToken,
+    rest: TopLevelToken[],
+  ) {
+    this.given = parseArguments(liquid, token.tokenizer);
+    this.templates = parseBlock(liquid, token, rest);
   }
-  return fragment;
-}
 
-/** The name before a colon; what is no option is left to be read as a value. */
-function readOption(tokenizer: Tokenizer): string | undefined {
-  const start = tokenizer.p;
-  const { content } = tokenizer.readIdentifier();
-  tokenizer.skipBlank();
-  if (content !== '' && tokenizer.peek() === ':') {
-    tokenizer.p += 1;
-    return content;
+  /** Answers a promise only if there is something to wait for. */
+  render(context: Context, emitter: Emitter): Promise<void> | undefined {
+    if (context.sync)
+      throw new InvalidArgumentError(
+        'A template with cached blocks is rendered asynchronously: renderFile().',
+      );
+    const values = this.given.values.map((value) => value(context));
+    const html = values.some(isPromise)
+      ? Promise.all(values).then((all) => this.markup(all, context))
+      : this.markup(values, context);
+    if (typeof html !== 'string') return html.then((made) => emitter.write(made));
+    emitter.write(html);
+    return undefined;
   }
-  tokenizer.p = start;
-  return undefined;
-}
 
-function skipComma(tokenizer: Tokenizer): void {
-  tokenizer.skipBlank();
-  if (tokenizer.peek() === ',') tokenizer.p += 1;
-  tokenizer.skipBlank();
-}
+  private markup(values: readonly unknown[], context: Context): string | Promise<string> {
+    const { name, options: names } = this.given;
+    const vary: unknown[] = [];
+    const options: Record<string, unknown> = {};
+    let as: unknown;
+    for (let index = 0; index < names.length; index += 1) {
+      const option = names[index];
+      if (option === undefined) vary.push(values[index]);
+      else if (option === 'as') as = values[index];
+      else options[option] = values[index];
+    }
+    return renderTag(this.loads, { name, options, vary }, () => this.block(context, as));
+  }
 
-/** An expression as an output has it, but for the escaping that an output may come with. */
-function parseValue(liquid: Liquid, text: string): Value {
-  const { outputDelimiterLeft, outputDelimiterRight } = liquid.options;
-  const [output] = liquid.parse(`${outputDelimiterLeft} ${text} | raw ${outputDelimiterRight}`);
-  return (output as { readonly value: Value }).value;
+  private async block(context: Context, as: unknown): Promise<string> {
+    const { data } = this.given;
+    // Liquid calls functions as it meets them, so data is met only now.
+    const rows = data === undefined ? undefined : plain(await this.liquid.evalValue(data, context));
+    context.push(typeof as === 'string' ? { [as]: rows } : {});
+    try {
+      return String(await this.liquid.render(this.templates as never, context));
+    } finally {
+      context.pop();
+    }
+  }
 }
 
 function parseBlock(liquid: Liquid, token: TagToken, rest: TopLevelToken[]): object[] {
@@ -141,37 +127,4 @@ function parseBlock(liquid: Liquid, token: TagToken, rest: TopLevelToken[]): obj
     templates.push(liquid.parser.parseToken(next as never, rest as never));
   }
   throw new InvalidArgumentError(`tag ${token.getText()} is not closed: {% endcache %} is missing`);
-}
-
-function* render(
-  loads: FragmentLoads,
-  { liquid, fragment, templates }: Tag,
-  context: Context,
-  emitter: { write(html: string): void },
-): Generator<unknown, void, unknown> {
-  if (context.sync)
-    throw new InvalidArgumentError('A template with cached blocks is rendered asynchronously: renderFile().');
-  const vary: unknown[] = [];
-  for (const value of fragment.vary) vary.push(plain(yield value.value(context)));
-  const options: Record<string, unknown> = {};
-  for (const [option, value] of fragment.options) options[option] = plain(yield value.value(context));
-  const { as, ...given } = options;
-  const block = async (): Promise<string> => {
-    // Liquid calls functions as it meets them, so data is met only now.
-    const { data } = fragment;
-    const rows = data === undefined ? undefined : plain(await liquid.evalValue(data, context));
-    context.push(typeof as === 'string' ? { [as]: rows } : {});
-    try {
-      return String(await liquid.render(templates as never, context));
-    } finally {
-      context.pop();
-    }
-  };
-  emitter.write((yield renderTag(loads, { name: fragment.name, options: given, vary }, block)) as string);
-}
-
-/** `null` and its like are objects to LiquidJS. */
-function plain(value: unknown): unknown {
-  const isDrop = typeof value === 'object' && value !== null && 'liquidMethodMissing' in value;
-  return isDrop ? (value as object).valueOf() : value;
 }

@@ -2,6 +2,7 @@ import { CachingError } from '../../errors.js';
 import type { FragmentCache } from '../fragment-cache.service.js';
 import type { FragmentLoads } from '../fragment-loads.js';
 import { renderTag } from '../waiting-tag.js';
+import { hastyTagAround, type Source } from './nunjucks-surroundings.js';
 
 /** The parts of a Nunjucks environment that are used here. The application brings it along. */
 export interface NunjucksEnvironment {
@@ -15,11 +16,18 @@ interface Token {
   readonly colno: number;
 }
 
+interface Node {
+  readonly key?: Node;
+  readonly value?: unknown;
+  readonly children?: Node[];
+}
+
 interface NodeList {
-  readonly children: { readonly value?: unknown }[];
+  readonly children: Node[];
 }
 
 interface Parser {
+  readonly tokens: Source;
   nextToken(): Token;
   parseSignature(tolerant: null, isWithoutParentheses: boolean): NodeList;
   parseUntilBlocks(...names: string[]): object;
@@ -28,7 +36,9 @@ interface Parser {
 }
 
 interface Nodes {
-  readonly Literal: new (line: number, column: number, value: unknown) => { readonly value: unknown };
+  readonly Literal: new (line: number, column: number, value: unknown) => Node;
+  readonly Dict: new (line: number, column: number, pairs: Node[]) => Node;
+  readonly KeywordArgs: new () => Node;
   readonly CallExtensionAsync: new (
     extension: object,
     run: string,
@@ -41,12 +51,15 @@ interface Context {
   readonly ctx: Record<string, unknown>;
 }
 
+/** How many blocks that are at hand may follow one another without a pause: what follows runs inside of each. */
+const MAX_DEPTH = 50;
+
 type Done = (error: Error | null, html?: unknown) => void;
 
 /**
  * Nunjucks with cached blocks: `{% cache "name", vary…, ttl="15m", tags="…" %} … {% endcache %}`; `data=load, as="rows"`
- * names the block's data. Render with a callback, as Express and `@fastify/view` do. Not within a macro, where Nunjucks
- * cannot wait.
+ * names the block's data. Render with a callback, as Express and `@fastify/view` do. Within a macro and the like, where
+ * Nunjucks does not wait, it is an error.
  *
  * @returns the environment
  *
@@ -61,6 +74,7 @@ export function withFragments<E extends NunjucksEnvironment>(environment: E, { l
 
 class FragmentExtension {
   readonly tags = ['cache'];
+  private depth = 0;
 
   constructor(
     private readonly loads: FragmentLoads,
@@ -78,34 +92,85 @@ class FragmentExtension {
         colno,
       );
     }
-    args.children.unshift(new nodes.Literal(lineno, colno, lineno + 1));
+    const hasty = hastyTagAround(parser.tokens);
+    if (hasty !== undefined) {
+      parser.fail(
+        `a cached block cannot stand within {% ${hasty} %}, where Nunjucks does not wait for it: put it around that`,
+        lineno,
+        colno,
+      );
+    }
+    const given = args.children.at(-1) instanceof nodes.KeywordArgs ? args.children.pop() : undefined;
+    const pairs = given?.children ?? [];
+    const as = pairs.find(({ key }) => key?.value === 'as')?.value ?? new nodes.Literal(lineno, colno, null);
+    const options = new nodes.Dict(
+      lineno,
+      colno,
+      pairs.filter(({ key }) => key?.value !== 'as'),
+    );
+    args.children.unshift(new nodes.Literal(lineno, colno, lineno + 1), as, options);
     parser.advanceAfterBlockEnd(value);
     const body = parser.parseUntilBlocks('endcache');
     parser.advanceAfterBlockEnd();
     return new nodes.CallExtensionAsync(this, 'run', args, [body]);
   }
 
-  /** Called by the compiled template: context, line, name, what the author gave, the block, and how to go on. */
-  run(context: Context, line: number, ...given: unknown[]): void {
-    const done = given.pop() as Done;
-    const body = given.pop() as (done: Done) => void;
-    const { as, ...options } = isKeywords(given.at(-1)) ? keywords(given.pop()) : {};
-    const [name, ...vary] = given;
-    renderTag(this.loads, { name, options, vary }, (data) => withVariable(context, as, data, body))
-      .catch((error: unknown) => {
-        if (error instanceof CachingError && !error.message.startsWith('Line '))
-          error.message = `Line ${line}: ${error.message}`;
-        throw error;
-      })
-      // What follows in the template runs in here, and may fail.
-      .then((html) => done(null, this.markup(html)))
-      .catch(done);
+  /** Called by the compiled template, with what {@link parse} has put in front: it ends with the block and how to go on. */
+  run(
+    context: Context,
+    line: number,
+    as: unknown,
+    options: Readonly<Record<string, unknown>>,
+    name: string,
+    ...vary: unknown[]
+  ): void {
+    const done = vary.pop() as Done;
+    const body = vary.pop() as (done: Done) => void;
+    let html: string | Promise<string>;
+    try {
+      html = renderTag(this.loads, { name, options, vary }, (data) => withVariable(context, as, data, body));
+    } catch (error) {
+      done(onLine(line, error));
+      return;
+    }
+    if (typeof html === 'string') this.goOn(html, done);
+    else {
+      html
+        .catch((error: unknown) => {
+          throw onLine(line, error);
+        })
+        // What follows in the template runs in here, and may fail.
+        .then((made) => done(null, this.markup(made)))
+        .catch(done);
+    }
+  }
+
+  /** Goes on with the template at once, unless that has been done so often that the stack grows long. */
+  private goOn(html: string, done: Done): void {
+    if (this.depth >= MAX_DEPTH) {
+      Promise.resolve()
+        .then(() => done(null, this.markup(html)))
+        .catch(done);
+      return;
+    }
+    this.depth += 1;
+    try {
+      done(null, this.markup(html));
+    } finally {
+      this.depth -= 1;
+    }
   }
 
   /** What is not escaped again. The `autoescape` of an extension does not do in a loop or within another block. */
   private markup(html: string): unknown {
     return this.environment.getFilter('safe')(html as never);
   }
+}
+
+function onLine(line: number, error: unknown): Error {
+  if (error instanceof CachingError && !error.message.startsWith('Line '))
+    error.message = `Line ${line}: ${error.message}`;
+  return error as Error;
 }
 
 /** Renders a block in which a variable has the block's data. */
@@ -126,13 +191,4 @@ async function withVariable(
     if (isNamed && before === undefined) delete ctx[as];
     else if (isNamed && before !== undefined) Object.defineProperty(ctx, as, before);
   }
-}
-
-function isKeywords(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && '__keywords' in value;
-}
-
-function keywords(value: unknown): Record<string, unknown> {
-  const { __keywords: _mark, ...rest } = value as Record<string, unknown>;
-  return rest;
 }

@@ -3,6 +3,7 @@ import { callbackify } from 'node:util';
 import { InvalidArgumentError } from '../../errors.js';
 import type { FragmentCache } from '../fragment-cache.service.js';
 import type { FragmentLoads, FragmentRequest } from '../fragment-loads.js';
+import type { FragmentOptions } from '../fragment.options.js';
 import { PlaceholderPage, type ReadyBlock } from '../placeholder-page.js';
 import { tagOptions } from '../tag-options.js';
 import { BLOCKS, fragmentPlugin } from './pug-plugin.js';
@@ -28,6 +29,11 @@ type Template = (locals?: object) => string;
 interface Output {
   (html?: string): string;
 }
+
+/** Answers with one round for a block that is to be rendered, and with none for one that is not. */
+type Visit = (name: string, options: FragmentOptions<unknown>, output: Output) => Iterable<unknown>;
+
+const NO_ROUNDS: readonly unknown[] = [];
 
 /**
  * Pug with cached blocks: `+cache("name", { ttl: "15m", varyOn: [user.id] })` with a block; `(as="rows")` behind it names the
@@ -83,11 +89,11 @@ class FragmentPage {
 
   /** On the first run no block is rendered. */
   async render(): Promise<string> {
-    const { loads } = this;
-    const place = (request: FragmentRequest): string =>
-      this.placeholders.placeholder(this.indexOf(request, undefined));
-    const html = this.run(function* (request, output) {
-      output(output() + (loads.peek(request) ?? place(request)));
+    const html = this.run((name, options, output) => {
+      const found = this.loads.find(name, options);
+      const isHeld = typeof found === 'string';
+      output(output() + (isHeld ? found : this.placeholders.placeholder(this.indexOf(found, undefined))));
+      return NO_ROUNDS;
     });
     return this.placeholders.fill(html);
   }
@@ -102,10 +108,10 @@ class FragmentPage {
     }
     const wanted = new Set(ready.map(({ index }) => index));
     const inside: number[] = [];
-    const { data, placeholders } = this;
+    const { data, loads, placeholders } = this;
     const indexOf = (request: FragmentRequest): number => this.indexOf(request, inside.at(-1));
-    this.run(function* (request, output) {
-      const index = indexOf(request);
+    this.run(function* (name, options, output) {
+      const index = indexOf(loads.request(name, options));
       const before = output();
       const isWanted = wanted.delete(index);
       if (isWanted || around.has(index)) {
@@ -120,9 +126,9 @@ class FragmentPage {
     return ready.map(({ index }) => rendered.get(index) ?? missed(this.placeholders.nameOf(index)));
   }
 
-  private run(visit: (request: FragmentRequest, output: Output) => Generator<unknown>): string {
+  private run(visit: Visit): string {
     const blocks = (output: Output, name: string, options: Readonly<Record<string, unknown>> = {}) =>
-      visit(this.loads.request(name, tagOptions(options)), output);
+      visit(name, tagOptions(options), output);
     return this.template(Object.assign(Object.create(this.locals) as object, { [BLOCKS]: blocks }));
   }
 
