@@ -16,13 +16,11 @@ interface Suites {
 }
 
 /** The example of a spec, as a function of the runner: a module that is imported may not declare tests by itself. */
-const { MapBackend, describeExample } = await load<
-  { MapBackend: new (max?: number) => CacheBackend } & Suites
->(
+const { LruBackend, describeExample } = await load<{ LruBackend: new () => CacheBackend } & Suites>(
   [
-    await example(WRITING, 'map-backend.ts'),
-    (await example(WRITING, 'map-backend.spec.ts'))
-      .replace(/^import .* from '(@jest\/globals|\.\/map-backend\.js)';$/gm, '')
+    await example(WRITING, 'lru-backend.ts'),
+    (await example(WRITING, 'lru-backend.spec.ts'))
+      .replace(/^import .* from '(@jest\/globals|\.\/lru-backend\.js)';$/gm, '')
       .replace(/^const runner = .*$/m, 'export function describeExample(runner: any) {'),
     '}',
   ].join('\n'),
@@ -32,10 +30,10 @@ describe(WRITING, () => {
   describeExample({ describe, it, expect, beforeEach, afterEach });
 
   it('has a backend that a cache works on, within its bound', async () => {
-    const backend = new MapBackend(50);
+    const backend = new LruBackend();
     const cache = await openCache({ backend });
-    for (let n = 0; n < 200; n += 1) await cache.set(`key:${n}`, { n });
-    expect(await cache.get('key:199')).toEqual({ n: 199 });
+    for (let n = 0; n < 10_200; n += 1) await cache.set(`key:${n}`, { n });
+    expect(await cache.get('key:10199')).toEqual({ n: 10_199 });
     expect(await cache.get('key:0')).toBeUndefined();
     expect(await cache.increment('count', 1, { initial: 0 })).toBe(1);
     await cache.close();
