@@ -270,11 +270,10 @@ class BrokenOffError extends Error {}
 /** The handler has failed, and a stale page may stand in for it. */
 class HandlerFailedError extends Error {}
 
-/** The request and response of a context, seen alike on both platforms. */
+/** The request and response of a context, seen alike on both platforms. `switchToHttp()` would make functions for each. */
 export function exchangeOf(context: ExecutionContext): Exchange {
-  const http = context.switchToHttp();
-  const response = http.getResponse<ExpressResponse | FastifyReply>();
+  const response = context.getArgByIndex<ExpressResponse | FastifyReply>(1);
   return 'raw' in response
-    ? new FastifyExchange(http.getRequest<FastifyRequest>(), response)
-    : new ExpressExchange(http.getRequest<ExpressRequest>(), response);
+    ? new FastifyExchange(context.getArgByIndex<FastifyRequest>(0), response)
+    : new ExpressExchange(context.getArgByIndex<ExpressRequest>(0), response);
 }

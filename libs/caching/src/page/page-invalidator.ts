@@ -63,12 +63,11 @@ export class PageInvalidator implements NestInterceptor, OnApplicationBootstrap 
 
   /** What runs the handler, and has the response wait if the request may change pages. */
   around(context: ExecutionContext, next: CallHandler): CallHandler {
-    const http = context.switchToHttp();
-    const request = http.getRequest<AnyRequest>();
+    const request = context.getArgByIndex<AnyRequest>(0);
     const isUnsafe = !SAFE_METHODS.has(request.method ?? '');
     const route = this.declared.of(context.getHandler(), context.getClass());
     if (!isUnsafe && route.safe.length === 0) return next;
-    const response = http.getResponse<AnyResponse>();
+    const response = context.getArgByIndex<AnyResponse>(1);
     return { handle: () => this.watch({ route, isUnsafe, request, response }, next) };
   }
 
