@@ -9,6 +9,7 @@ import { FailingBackend } from 'nestjs-caching/testing';
 import type { CacheBackend } from '../../libs/caching/src/backends/cache-backend.js';
 import { FileBackend } from '../../libs/caching/src/backends/file.backend.js';
 import { RedisBackend } from '../../libs/caching/src/backends/redis.backend.js';
+import { systemClock } from '../../libs/caching/src/clock.js';
 import { gate as newGate } from '../support/gate.js';
 import { type AnyReply, sends, usePages } from '../support/page-app.js';
 import { memory, until } from '../support/scenarios.js';
@@ -161,7 +162,7 @@ describe.each(PLATFORMS)('C3, denial by what is stored, on %s', (platform) => {
           directory: await newDirectory(),
           maxEntries: 1000,
           sweepIntervalMs: 0,
-          clock: pages.clock,
+          clock: systemClock,
         }),
     };
     for (const make of Object.values(backends)) await expectNoFailure(await make());
@@ -181,6 +182,8 @@ describe.each(PLATFORMS)('C3, denial by what is stored, on %s', (platform) => {
     const failing = new FailingBackend(backend);
     await pages.start(pages.controller('60s'), {
       caching: { backend: failing as CacheBackend, keyPrefix: `c3-${platform}` },
+      // What could not be released is waited for.
+      clock: systemClock,
     });
     pages.warnings = [];
     for (const operation of ['get', 'set', 'delete', 'add', 'compareAndSet', 'getMany', 'all'] as const) {

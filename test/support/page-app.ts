@@ -7,6 +7,7 @@ import {
   type CachePageOptions,
   CachingModule,
   type CachingOptions,
+  type Clock,
   type Ttl,
 } from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
@@ -49,6 +50,8 @@ export interface StartOptions {
   readonly configure?: (app: INestApplication) => unknown;
   /** Whether host and scheme are what `X-Forwarded-*` says. Default `false`. */
   readonly trustsProxy?: boolean;
+  /** Of the caches. Default: the test's own, which stands still. */
+  readonly clock?: Clock;
 }
 
 /** Applications of a spec whose routes do what a test says, on a clock of the test's. */
@@ -94,7 +97,13 @@ export class PageApp {
 
   async start(
     controllers: Type | readonly Type[],
-    { caching = {}, providers = [], configure = () => undefined, trustsProxy = false }: StartOptions = {},
+    {
+      caching = {},
+      providers = [],
+      configure = () => undefined,
+      trustsProxy = false,
+      clock = this.clock,
+    }: StartOptions = {},
   ): Promise<TestApp> {
     const app = await startApp(
       this.platform,
@@ -110,7 +119,7 @@ export class PageApp {
           made.getHttpAdapter().getInstance().set('trust proxy', true);
         await configure(made);
       },
-      (builder) => builder.overrideProvider(CACHING_CLOCK).useValue(this.clock),
+      (builder) => builder.overrideProvider(CACHING_CLOCK).useValue(clock),
       new FastifyAdapter({ trustProxy: trustsProxy }),
     );
     this.apps.push(app);
