@@ -1,4 +1,4 @@
-import { describe } from './describe.js';
+import { describe, reasonOf } from './describe.js';
 
 /** The base of everything that this library throws: a stable {@link code} and a message that names the remedy. */
 export abstract class CachingError extends Error {
@@ -156,7 +156,7 @@ export class UnsupportedOperationError extends CachingError {
   }
 }
 
-/** A backend failed. The driver's own error is the `cause`. */
+/** A backend failed. The driver's own error is the `cause`; the message says its code, or what kind it is. */
 export class BackendError extends CachingError {
   readonly code: string = 'CACHING_BACKEND_FAILED';
 
@@ -165,9 +165,11 @@ export class BackendError extends CachingError {
     readonly operation: string,
     options: ErrorOptions & { readonly message?: string },
   ) {
+    const reason = reasonOf(options.cause);
     super(
       options.message ??
-        `The backend of cache "${cache}" failed in ${operation}. Look at \`cause\`; reads carry on as misses.`,
+        `The backend of cache "${cache}" failed in ${operation}${reason === undefined ? '' : ` (${reason})`}. ` +
+          'Look at `cause`; reads carry on as misses.',
       options,
     );
   }

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
+import type { Duration } from '../duration.js';
 import { CachingError, LockTimeoutError } from '../errors.js';
+import { type LockTerms, lockTerms } from './cache-service.options.js';
 import type { Engine } from './engine.js';
 import type { EntryCodec } from './payloads.js';
-
-/** How a lock is asked for, in milliseconds. */
-export interface LockTerms {
-  readonly ttlMs: number;
-  readonly waitMs: number;
-}
 
 /** What a lock entry says: whose it is, and the fencing token. */
 interface Holder {
@@ -49,8 +45,14 @@ export class Lock implements AsyncDisposable {
     return this.controller.signal;
   }
 
-  /** Holds the lock for as long again, counted from now; answers whether it was still held. */
-  async extend(ttlMs: number = this.ttlMs): Promise<boolean> {
+  /**
+   * Holds the lock for as long again, counted from now; answers whether it was still held.
+   *
+   * @param ttl above 0; default: the `ttl` that it was taken with
+   * @throws InvalidDurationError; InvalidArgumentError; BackendError
+   */
+  async extend(ttl: Duration = this.ttlMs): Promise<boolean> {
+    const { ttlMs } = lockTerms({ ttl });
     if (this.isOver) return false;
     const isHeld = await this.place.replace(this.payload, this.payload, ttlMs);
     if (!isHeld) this.lose();
