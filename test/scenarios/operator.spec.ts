@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { BackendError, type CacheService, type CommonCacheOptions } from 'nestjs-caching';
+import { BackendError, type CacheService, CircuitOpenError, type CommonCacheOptions } from 'nestjs-caching';
 import { connectPlain } from '../backends/redis-servers.js';
 import { openCache } from '../support/caches.js';
 import { until } from '../support/scenarios.js';
@@ -78,8 +78,13 @@ describe('what a server in trouble looks like to its operator', () => {
         await command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
         await command('CONFIG', 'SET', 'maxmemory', '1');
         for (let call = 0; call < 3; call += 1) expect(await cache.getOrSet(KEY, () => VALUE)).toBe(VALUE);
+        for (let call = 0; call < 5; call += 1) await cache.add(KEY, VALUE).catch(() => undefined);
+        const refused = await cache.add(KEY, VALUE).catch((error: unknown) => error);
         await command('CONFIG', 'SET', 'maxmemory', '0');
         expect(lines).toEqual([expect.stringContaining('lease (OOM)')]);
+        expect(refused).toBeInstanceOf(CircuitOpenError);
+        expect((refused as CircuitOpenError).message).toContain('(OOM)');
+        expect((refused as CircuitOpenError).cause).toMatchObject({ message: expect.stringMatching(/^OOM/) });
         expect(cache.statistics.unleased).toBe(3);
       });
 

@@ -5,11 +5,17 @@ export function describe(value: unknown): string {
   return `A value of type ${typeof value}`;
 }
 
+/** Why a driver failed, as ` (ECONNREFUSED)`, or nothing. */
+export function inBrackets(cause: unknown): string {
+  const reason = reasonOf(cause);
+  return reason === undefined ? '' : ` (${reason})`;
+}
+
 /**
  * Why a driver failed, in a word: its code (`ECONNREFUSED`), the word that a server's answer begins with (`OOM`), or the
  * name of its error. Never its text, in which values may stand.
  */
-export function reasonOf(cause: unknown): string | undefined {
+function reasonOf(cause: unknown): string | undefined {
   if (typeof cause !== 'object' || cause === null) return undefined;
   const { code, message, name } = cause as { code?: unknown; message?: unknown; name?: unknown };
   if (typeof code === 'string' && /^\w{3,40}$/.test(code)) return code;
