@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { BackendError, type CacheService, CircuitOpenError, type CommonCacheOptions } from 'nestjs-caching';
@@ -98,6 +99,33 @@ describe('what a server in trouble looks like to its operator', () => {
         expect(written).toBeInstanceOf(BackendError);
         expect(read).toBeUndefined();
         await until(async () => (await cache.get(KEY)) === 'new');
+      });
+
+      it('silent: whoever holds a lock that cannot be extended is told when it has expired', async () => {
+        const cache = await open();
+        const held = await cache.lock('plain', { ttl: 500 });
+        const run = cache.runExclusive(
+          'job',
+          async ({ signal }) => {
+            service().freeze();
+            if (!signal.aborted) await once(signal, 'abort');
+            return 'told';
+          },
+          { ttl: 300 },
+        );
+        expect(await run).toBe('told');
+        if (!held.signal.aborted) await once(held.signal, 'abort');
+        expect(await held.release()).toBe(false);
+        service().thaw();
+      });
+
+      it('with windows so long that moments lose precision: lives stay whole milliseconds', async () => {
+        const cache = await open();
+        for (let n = 0; n < 20; n += 1) {
+          await cache.set(KEY, VALUE, { ttl: '1m', staleIfError: '7500d', tags: ['t'] });
+          expect(await cache.touch(KEY, '1m')).toBe(true);
+          expect(await cache.get(KEY)).toBe(VALUE);
+        }
       });
 
       it('away when a process with another clock starts: afterwards the server’s clock is that of both', async () => {
