@@ -176,6 +176,39 @@ describeOnRedis((server) => {
       expect(await backend.get('app:1')).toBe(3);
     });
   });
+
+  describe('a server that takes no writes at all', () => {
+    const WITHOUT_WRITES = {
+      'a replica': {
+        begin: () => server.plain.sendCommand(['REPLICAOF', '127.0.0.1', '1']),
+        end: () => server.plain.sendCommand(['REPLICAOF', 'NO', 'ONE']),
+        reason: /^READONLY/,
+      },
+      'one whose rights were taken away': {
+        begin: () => server.plain.sendCommand(['ACL', 'SETUSER', 'default', '-@write']),
+        end: () => server.plain.sendCommand(['ACL', 'SETUSER', 'default', '+@all']),
+        reason: /^NOPERM/,
+      },
+    };
+
+    it.each(Object.entries(WITHOUT_WRITES))(
+      '%s: every write rejects, for what was there is there still',
+      async (_name, { begin, end, reason }) => {
+        const backend = server.create();
+        await backend.set('app:1', 1, null);
+        await begin();
+        try {
+          const write = { key: 'app:1', payload: 2, ttlMs: null };
+          await expect(backend.setMany([write])).rejects.toThrow(reason);
+          await expect(backend.set('app:1', 2, null)).rejects.toThrow(reason);
+          await expect(backend.deleteMany(['app:1'])).rejects.toThrow(reason);
+        } finally {
+          await end();
+        }
+        expect(await backend.get('app:1')).toBe(1);
+      },
+    );
+  });
 });
 
 describe('slots', () => {

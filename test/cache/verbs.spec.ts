@@ -7,6 +7,8 @@ import {
   type CacheOptions,
   CacheService,
   CachingModule,
+  InvalidArgumentError,
+  InvalidDurationError,
   LockTimeoutError,
   UnsupportedOperationError,
   withRequestMemo,
@@ -82,6 +84,17 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
         expect(await lost.release()).toBe(false);
         expect(next.token).toBeGreaterThan(lost.token);
         expect(await next.release()).toBe(true);
+      });
+
+      it('is held for as long as `extend` says, in every form of a duration', async () => {
+        const lock = await cache.lock('job', { ttl: '10s' });
+        for (const ttl of ['1m', '1.5s', 1000.5] as const) {
+          expect(await lock.extend(ttl)).toBe(true);
+          await expect(other.lock('job', { wait: 0 })).rejects.toThrow(LockTimeoutError);
+        }
+        for (const ttl of [0, -1]) await expect(lock.extend(ttl)).rejects.toThrow(InvalidArgumentError);
+        await expect(lock.extend('soon' as never)).rejects.toThrow(InvalidDurationError);
+        expect(await lock.release()).toBe(true);
       });
 
       it('gives back after a failure, and passes the failure on', async () => {

@@ -224,6 +224,24 @@ describeScenarios(
       20_000,
     );
 
+    it('48 · … after more changes than are remembered, clear() still is: it makes up for all of them', async () => {
+      const { cache, backend } = await world.open();
+      const { cache: other } = await world.openOther();
+      // In memory a clear needs no backend.
+      if (cache === other) return;
+      await other.set('k', 'old');
+      await cache.get('k');
+      backend.fail('all');
+      for (let n = 0; n <= 10_000; n += 1) await cache.delete(`k${n}`).catch(() => undefined);
+      expect(cache.statistics.forgotten).toBe(1);
+      world.clock.advance(5);
+      await expect(cache.clear()).rejects.toThrow(BackendError);
+      expect(cache.statistics.forgotten).toBe(1);
+      backend.heal();
+      await replayed(cache, 1);
+      expect(await other.get('k')).toBeUndefined();
+    });
+
     it('57 · two namespaces on one store → no cross-talk; clear of one does not touch the other', async () => {
       const on = world.backend();
       const names = ['', 'a', 'a:', 'a:b', 'a*', '[a]', 'a?', '\\a', 'A'];

@@ -1,4 +1,4 @@
-import { describe } from './describe.js';
+import { describe, inBrackets } from './describe.js';
 
 /** The base of everything that this library throws: a stable {@link code} and a message that names the remedy. */
 export abstract class CachingError extends Error {
@@ -156,7 +156,7 @@ export class UnsupportedOperationError extends CachingError {
   }
 }
 
-/** A backend failed. The driver's own error is the `cause`. */
+/** A backend failed. The driver's own error is the `cause`; the message says its code, or what kind it is. */
 export class BackendError extends CachingError {
   readonly code: string = 'CACHING_BACKEND_FAILED';
 
@@ -167,7 +167,8 @@ export class BackendError extends CachingError {
   ) {
     super(
       options.message ??
-        `The backend of cache "${cache}" failed in ${operation}. Look at \`cause\`; reads carry on as misses.`,
+        `The backend of cache "${cache}" failed in ${operation}${inBrackets(options.cause)}. ` +
+          'Look at `cause`; reads carry on as misses.',
       options,
     );
   }
@@ -191,15 +192,16 @@ export class BackendTimeoutError extends BackendError {
   }
 }
 
-/** A backend was not asked, because it has failed several times in a row; see `breaker`. */
+/** A backend was not asked, because it has failed several times in a row; see `breaker`. The last failure is the `cause`. */
 export class CircuitOpenError extends BackendError {
   override readonly code = 'CACHING_CIRCUIT_OPEN';
 
-  constructor(cache: string, operation: string) {
+  constructor(cache: string, operation: string, options: ErrorOptions = {}) {
     super(cache, operation, {
+      ...options,
       message:
-        `The backend of cache "${cache}" has failed several times in a row, so ${operation} was not tried. ` +
-        'It is asked again shortly. Is the server up and near?',
+        `The backend of cache "${cache}" has failed several times in a row${inBrackets(options.cause)}, so ${operation} ` +
+        'was not tried. It is asked again shortly. Is the server up and near?',
     });
   }
 }

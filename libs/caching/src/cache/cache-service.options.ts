@@ -2,7 +2,6 @@ import { InvalidArgumentError } from '../errors.js';
 import { type Duration, toMs, type Ttl, ttlToMs } from '../duration.js';
 import type { Life } from './entry.js';
 import { assertVersion } from './keys.js';
-import type { LockTerms } from './locks.js';
 import { checkedTags, NO_TAGS } from './tags.js';
 
 /** Which generation of a key. */
@@ -129,6 +128,12 @@ export function optionalMs(duration: Duration | undefined): number | undefined {
 /** The options of a call that may give a ttl alone. */
 export function asOptions<O extends object>(options: Ttl | O | undefined): O | undefined {
   return typeof options === 'object' && options !== null ? options : undefined;
+}
+
+/** How a lock is asked for, in milliseconds. */
+export interface LockTerms {
+  readonly ttlMs: number;
+  readonly waitMs: number;
 }
 
 const LOCK_TTL_MS = 10_000;

@@ -37,6 +37,8 @@ export class FailurePolicy {
   private readonly reads: Breaker;
   private readonly writes: Breaker;
   private readonly lastLogged = new Map<string, number>();
+  /** What the backend failed with last: why it is not asked while a circuit is open. */
+  private lastFailure: unknown;
   private isClosed = false;
 
   constructor(
@@ -108,7 +110,7 @@ export class FailurePolicy {
     const deadline = isWrite ? this.options.writeDeadline : this.options.readDeadline;
     if (!this.reads.admits(deadline) || (isWrite && !this.writes.admits(deadline))) {
       this.counters.shortCircuited += 1;
-      return onFailure(new CircuitOpenError(this.cache, operation));
+      return onFailure(new CircuitOpenError(this.cache, operation, { cause: this.lastFailure }));
     }
     let answer: Awaitable<T>;
     try {
@@ -137,6 +139,7 @@ export class FailurePolicy {
     const typed = this.typed(error, operation);
     if (typed instanceof BackendError) {
       this.counters.backendErrors += 1;
+      this.lastFailure = typed.cause ?? typed;
       (isWrite ? this.writes : this.reads).failed();
     } else {
       this.succeeded(undefined, isWrite);

@@ -66,10 +66,11 @@ export class Journal {
     return this.changes.has(changeOf.all) || this.changes.has(changeOf.key(keyPath));
   }
 
-  /** Remembers a change; a later one of the same name takes its place. */
+  /** Remembers a change; a later one of the same name takes its place, and one of everything that of all before it. */
   remember(name: string, change: PendingChange): void {
     if (this.isClosed) return;
-    this.forget(name);
+    if (name === changeOf.all) this.forgetAll();
+    else this.forget(name);
     const { maxChanges, maxBytes } = this.options;
     if (this.changes.size >= maxChanges || this.bytes + change.size > maxBytes) {
       this.counters.forgotten += 1;
@@ -91,7 +92,12 @@ export class Journal {
   close(): void {
     this.isClosed = true;
     this.cancelTimer?.();
+    this.forgetAll();
+  }
+
+  private forgetAll(): void {
     this.changes.clear();
+    this.bytes = 0;
   }
 
   private schedule(): void {

@@ -70,13 +70,14 @@ export class LoadRun {
     plan: LoadPlan<T>,
     sight: Sight<T>,
   ): Promise<{ readonly lease: HeldLease<T>; readonly tags: TagDependencies } | 'busy' | 'unavailable'> {
-    try {
+    let taken: Awaited<ReturnType<LoadRun['takeLease']>> = 'unavailable';
+    const take = async (): Promise<void> => {
       const tags = await this.policy.demand('lease', () => this.dependenciesOf(plan, sight));
       const lease = await this.leases.take(plan.address, sight, this.entries.now(), tags.known);
-      return lease === 'busy' ? lease : { lease, tags };
-    } catch {
-      return 'unavailable';
-    }
+      taken = lease === 'busy' ? lease : { lease, tags };
+    };
+    await this.policy.forgive('lease', take).catch(() => undefined);
+    return taken;
   }
 
   private async runLeased<T>(

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
+import type { Duration } from '../duration.js';
 import { CachingError, LockTimeoutError } from '../errors.js';
+import { type LockTerms, lockTerms } from './cache-service.options.js';
 import type { Engine } from './engine.js';
 import type { EntryCodec } from './payloads.js';
-
-/** How a lock is asked for, in milliseconds. */
-export interface LockTerms {
-  readonly ttlMs: number;
-  readonly waitMs: number;
-}
 
 /** What a lock entry says: whose it is, and the fencing token. */
 interface Holder {
@@ -34,6 +30,7 @@ const lockCodec: EntryCodec<Holder> = {
 export class Lock implements AsyncDisposable {
   private readonly controller = new AbortController();
   private isOver = false;
+  private cancelTimer: () => void = () => undefined;
 
   /** @internal Made by `CacheService.lock`. */
   constructor(
@@ -41,26 +38,37 @@ export class Lock implements AsyncDisposable {
     readonly token: number,
     private readonly ttlMs: number,
     private readonly place: LockPlace,
-    private payload: Payload,
-  ) {}
+    private readonly payload: Payload,
+    askedAt: number,
+  ) {
+    this.holdUntil(askedAt + ttlMs);
+  }
 
-  /** Aborted when the lock is found lost: it has expired, or the cache was cleared. */
+  /** Aborted when the lock has expired, as when it could not be extended, or is found lost: the cache was cleared. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** Holds the lock for as long again, counted from now; answers whether it was still held. */
-  async extend(ttlMs: number = this.ttlMs): Promise<boolean> {
+  /**
+   * Holds the lock for as long again, counted from now; answers whether it was still held.
+   *
+   * @param ttl above 0; default: the `ttl` that it was taken with
+   * @throws InvalidDurationError; InvalidArgumentError; BackendError
+   */
+  async extend(ttl: Duration = this.ttlMs): Promise<boolean> {
+    const { ttlMs } = lockTerms({ ttl });
     if (this.isOver) return false;
+    const askedAt = this.place.clock.monotonic();
     const isHeld = await this.place.replace(this.payload, this.payload, ttlMs);
-    if (!isHeld) this.lose();
-    return isHeld;
+    if (isHeld) this.holdUntil(askedAt + ttlMs);
+    else this.lose();
+    return !this.isOver;
   }
 
   /** Gives the lock back; answers whether it was still held. */
   async release(): Promise<boolean> {
     if (this.isOver) return false;
-    this.isOver = true;
+    this.end();
     return this.place.remove(this.payload);
   }
 
@@ -68,18 +76,38 @@ export class Lock implements AsyncDisposable {
     await this.release();
   }
 
-  private lose(): void {
+  /** The store counts from when it was asked, or later: whoever cannot reach it knows by this clock when the lock is over. */
+  private holdUntil(moment: number): void {
+    this.cancelTimer();
+    if (this.isOver) return;
+    const { clock } = this.place;
+    const left = moment - clock.monotonic();
+    if (left <= 0) this.lose();
+    else this.cancelTimer = clock.after(left, () => this.holdUntil(moment));
+  }
+
+  private end(): void {
     this.isOver = true;
+    this.cancelTimer();
+  }
+
+  private lose(): void {
+    if (this.isOver) return;
+    this.end();
     this.controller.abort(new DOMException('The lock was lost.', 'AbortError'));
   }
 }
 
 /** Where the lock of one name is: two keys of the cache, one for the holder and one for the last token. */
 class LockPlace {
+  readonly clock: Clock;
+
   constructor(
     private readonly engine: Engine,
     private readonly segments: string,
-  ) {}
+  ) {
+    this.clock = engine.clock;
+  }
 
   /** Takes the lock if it is free. */
   async take(ttlMs: number): Promise<Lock | undefined> {
@@ -96,12 +124,13 @@ class LockPlace {
       const value = { owner: randomUUID(), token };
       const entry = { value, size: 0, createdAt: entries.now(), loadMs: 0, fullKey, guard: undefined };
       const payload = entries.payloads.of(lockCodec, entry);
+      const askedAt = this.clock.monotonic();
       const isOurs = await (held.payload === undefined
         ? entries.backend.add(key, payload, ttlMs)
         : entries.backend.compareAndSet(key, held.payload, payload, ttlMs));
       if (!isOurs) return undefined;
       await entries.backend.set(last.pair.key, token, TOKEN_LIFE_MS);
-      return new Lock(token, ttlMs, this, payload);
+      return new Lock(token, ttlMs, this, payload, askedAt);
     });
   }
 

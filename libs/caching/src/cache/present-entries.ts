@@ -117,8 +117,8 @@ export class PresentEntries<T> {
   ): { readonly entry: Entry<T>; readonly keptMs: number | null } {
     const { freshUntil, revalidateUntil, errorUntil } = guard;
     if (freshUntil === Infinity) return { entry, keptMs: ttlMs };
-    // A window after a life without end has no length to keep.
-    const lengthOf = (end: number) => (end === Infinity ? 0 : end - freshUntil);
+    // A window after a life without end has no length to keep. Servers take whole milliseconds, and moments have fractions.
+    const lengthOf = (end: number) => (end === Infinity ? 0 : Math.round(end - freshUntil));
     const revalidateMs = lengthOf(revalidateUntil);
     const errorMs = lengthOf(errorUntil);
     const until = ttlMs === null ? Number.MAX_SAFE_INTEGER : this.entries.now() + ttlMs;

@@ -46,7 +46,8 @@ export class StoreClock {
       const answered = this.local.monotonic();
       if (time !== undefined) this.ahead = time - (asked + answered) / 2;
     } catch {
-      // The store fails; whoever needs it for more than its clock says so.
+      // The store fails; whoever needs it for more than its clock says so. Whoever comes next looks again.
+      this.measuredAt = -Infinity;
     }
   }
 }
