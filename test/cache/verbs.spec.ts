@@ -7,6 +7,8 @@ import {
   type CacheOptions,
   CacheService,
   CachingModule,
+  InvalidArgumentError,
+  InvalidDurationError,
   LockTimeoutError,
   UnsupportedOperationError,
   withRequestMemo,
@@ -81,6 +83,16 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
         expect(lost.signal.aborted).toBe(true);
         expect(await lost.release()).toBe(false);
         expect(next.token).toBeGreaterThan(lost.token);
+        expect(await next.release()).toBe(true);
+      });
+
+      it('is held for as long as `extend` says, in every form of a duration', async () => {
+        const lock = await cache.lock('job', { ttl: '1s' });
+        for (const ttl of ['1m', '1.5s', 1500.5, 0.5] as const) expect(await lock.extend(ttl)).toBe(true);
+        await (await other.lock('job', { wait: '5s' })).release();
+        const next = await cache.lock('job');
+        await expect(next.extend(0)).rejects.toThrow(InvalidArgumentError);
+        await expect(next.extend('soon' as never)).rejects.toThrow(InvalidDurationError);
         expect(await next.release()).toBe(true);
       });
 

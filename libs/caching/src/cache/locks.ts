@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
-import { CachingError, LockTimeoutError } from '../errors.js';
+import { type Duration, toMs } from '../duration.js';
+import { CachingError, InvalidArgumentError, LockTimeoutError } from '../errors.js';
 import type { Engine } from './engine.js';
 import type { EntryCodec } from './payloads.js';
 
@@ -49,8 +50,14 @@ export class Lock implements AsyncDisposable {
     return this.controller.signal;
   }
 
-  /** Holds the lock for as long again, counted from now; answers whether it was still held. */
-  async extend(ttlMs: number = this.ttlMs): Promise<boolean> {
+  /**
+   * Holds the lock for as long again, or for this long, counted from now; answers whether it was still held.
+   *
+   * @throws InvalidDurationError, InvalidArgumentError for what is not above 0, BackendError
+   */
+  async extend(ttl: Duration = this.ttlMs): Promise<boolean> {
+    const ttlMs = toMs(ttl);
+    if (ttlMs <= 0) throw new InvalidArgumentError('A lock is extended by a `ttl` above 0.');
     if (this.isOver) return false;
     const isHeld = await this.place.replace(this.payload, this.payload, ttlMs);
     if (!isHeld) this.lose();
@@ -190,6 +197,6 @@ export class Locks {
   }
 
   private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.clock.after(ms, resolve));
+    return new Promise((resolve) => void this.clock.after(ms, resolve, true));
   }
 }
