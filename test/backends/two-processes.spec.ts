@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import type { CacheOptions } from 'nestjs-caching';
 import { openCache } from '../support/caches.js';
-import { useCacheProcesses } from '../support/processes.js';
+import { kill, useCacheProcesses } from '../support/processes.js';
+import { until } from '../support/scenarios.js';
 import { describeService } from '../support/services.js';
 
 /** Enough on a machine that is busy with other things. */
@@ -46,6 +48,29 @@ function describeTwoProcesses(name: string, location: () => CacheOptions): void 
         for (const value of (await cache.getMany(mine)).values())
           expect(value).toEqual({ by: `process ${index}` });
       }
+      await cache.close();
+    });
+
+    it('wait for the lock and the load of another though they have nothing else to live for', async () => {
+      const common = { ...options(), leaseTtl: '1s' } as CacheOptions;
+      const [owner, waiter] = await Promise.all([start(common), start(common)]);
+      const cache = await openCache(common);
+      const lost = owner
+        .tell({ does: 'load', key: 'k', value: 'v', callers: 1, isHeld: true })
+        .catch(() => 0);
+      await until(() => owner.began('k') === 1);
+      await kill(owner.child);
+      await lost;
+      await cache.lock('k', { ttl: '500ms' });
+      const gone = once(waiter.child, 'exit');
+      void waiter.tell({ does: 'wait alone', key: 'k' }).catch(() => undefined);
+      await gone;
+      expect(await cache.getMany(['k:locked', 'k'])).toEqual(
+        new Map<string, unknown>([
+          ['k:locked', true],
+          ['k', 'loaded'],
+        ]),
+      );
       await cache.close();
     });
   });

@@ -323,6 +323,24 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
   });
 
   it.each([
+    ['s-maxage', '60s', { 'cache-control': 's-maxage=10' }, 'ttl=9'],
+    ['s-maxage and an age', '60s', { 'cache-control': 's-maxage=10', age: '4' }, 'ttl=5'],
+    ['max-age', undefined, { 'cache-control': 'max-age=10' }, 'ttl=9'],
+    ['nothing', '60s', {}, 'ttl=59'],
+  ] as const)(
+    'row 56: Cache-Status says how long a page lives whose life is that of its %s',
+    async (_what, ttl, headers, said) => {
+      await pages.start(pages.controller(ttl), { caching: { pages: { cacheStatus: 'shop' } } });
+      pages.handle = sends(headers);
+      // Not on a whole second, as hardly anything is.
+      pages.clock.advance(321.5);
+      await pages.ask();
+      pages.clock.advance(800);
+      expect((await pages.ask()).headers.get('cache-status')).toBe(`shop; hit; ${said}`);
+    },
+  );
+
+  it.each([
     ['for all', (run: number) => `run ${run}`],
     ['that varies', (run: number, { headers }: AnyRequest) => `${headers['x-lang']} ${run}`],
   ])(

@@ -23,6 +23,8 @@ export type Order =
   | { readonly does: 'increment'; readonly key: string; readonly times: number }
   /** Adds all the keys at once; answers those that were absent. */
   | { readonly does: 'add'; readonly keys: readonly string[]; readonly value: string }
+  /** Lets go of whoever gave the order, and waits for a lock and a load of others with nothing else to live for. */
+  | { readonly does: 'wait alone'; readonly key: string }
   | { readonly does: 'close' };
 
 /** What the callers of a `load` got: each outcome and how often. */
@@ -85,6 +87,11 @@ async function carryOut(order: Order): Promise<unknown> {
       const added = await Promise.all(order.keys.map((key) => cache.add(key, { by: order.value })));
       return order.keys.filter((_key, index) => added[index]);
     }
+    case 'wait alone':
+      process.disconnect();
+      await cache.runExclusive(order.key, () => cache.set(`${order.key}:locked`, true));
+      await cache.getOrSet(order.key, () => 'loaded');
+      return cache.close();
     case 'close':
       await cache.close();
       // Nothing of the cache's must hold the process from here on.

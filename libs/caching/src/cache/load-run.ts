@@ -242,7 +242,7 @@ export class LoadRun {
   }
 
   private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.clock.after(ms * (1 - this.random() / 2), resolve));
+    return new Promise((resolve) => void this.clock.after(ms * (1 - this.random() / 2), resolve, true));
   }
 }
 

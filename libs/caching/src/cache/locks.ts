@@ -219,6 +219,6 @@ export class Locks {
   }
 
   private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.clock.after(ms, resolve));
+    return new Promise((resolve) => void this.clock.after(ms, resolve, true));
   }
 }

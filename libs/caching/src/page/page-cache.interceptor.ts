@@ -12,7 +12,7 @@ import { idOf, type PageCall, pageCall } from './page-call.js';
 import type { PageExplainer } from './page-explainer.js';
 import { freshPage, PageLoads, type PageSight } from './page-loads.js';
 import type { PageInvalidator } from './page-invalidator.js';
-import { asksForReload, bypassReason, forbidsStoring } from './page-policy.js';
+import { asksForReload, bypassReason, forbidsStoring, storedLife } from './page-policy.js';
 import { isDirectory, type PageRecord } from './page-record.js';
 import { isDeclared, type PageRoute } from './page-route.js';
 import type { PageRoutes } from './page-routes.js';
@@ -228,13 +228,12 @@ export class PageCacheInterceptor implements NestInterceptor {
     const { entries } = route.cache;
     const ageMs = entries.now() - createdAt;
     const { cacheStatus } = this.options;
-    const said =
-      cacheStatus === undefined
-        ? undefined
-        : appendCacheStatus(exchange.reply.get('cache-status'), cacheStatus, {
-            ...status,
-            ...(typeof route.ttlMs === 'number' && { ttlMs: route.ttlMs - ageMs }),
-          });
+    let said: string | undefined;
+    if (cacheStatus !== undefined) {
+      const lifeMs = storedLife(page, route, createdAt);
+      const left = typeof lifeMs === 'number' ? { ttlMs: lifeMs - ageMs } : {};
+      said = appendCacheStatus(exchange.reply.get('cache-status'), cacheStatus, { ...status, ...left });
+    }
     exchange.replay(page, ageMs + page.ageSeconds * 1000, said);
     return REPLAYED;
   }

@@ -7,8 +7,9 @@ import {
   staleWindowsOf,
   STATUSES_WITH_OWN_FRESHNESS,
 } from './freshness.js';
-import type { HeaderLookup } from './header-lookup.js';
+import { HeaderLookup } from './header-lookup.js';
 import { parseHttpDate } from './http-date.js';
+import type { StoredPage } from './stored-page.js';
 
 /** The part of a request that decides whether the cache has a say in it. */
 export interface RequestHead {
@@ -113,6 +114,21 @@ export function lifeOf(response: ResponseHead, policy: LifePolicy, now: number):
   const life = Math.min(ttlMs ?? Infinity, sharedLife(said, headers, now) ?? Infinity);
   if (life <= 0) return undefined;
   return { ...windows, ttlMs: life === Infinity ? null : life };
+}
+
+/**
+ * How long a stored page lives by its route and its own headers, in milliseconds from its making; `null` for ever, `undefined`
+ * if nobody can tell. A header that would have forbidden to store it is our own word to browsers (`clientTtl`).
+ */
+export function storedLife(
+  { status, headers, ageSeconds }: StoredPage,
+  policy: LifePolicy,
+  createdAt: number,
+): number | null | undefined {
+  const said = new HeaderLookup({ ...Object.fromEntries(headers), age: ageSeconds });
+  // The stored `Date` knows whole seconds only.
+  const life = lifeOf({ status, headers: said }, policy, createdAt - (createdAt % 1000));
+  return life === undefined ? policy.ttlMs : life.ttlMs;
 }
 
 /** What forbids storing whenever it is seen, also after the response was composed: late cookies, late headers. */
