@@ -141,6 +141,20 @@ describe('what a server in trouble looks like to its operator', () => {
         expect(await late.get(KEY)).toBe(VALUE);
         expect(await late.ttl(KEY)).toBeGreaterThan(0);
       });
+
+      it('away when what a process with another clock wrote first is deleted: it does not come back with the server', async () => {
+        const late = await open({}, { ...systemClock, now: () => systemClock.now() + 3_600_000 });
+        await late.set(KEY, VALUE);
+        const cache = await open();
+        expect(await cache.get(KEY)).toBe(VALUE);
+        await service().kill();
+        await expect(cache.delete(KEY)).rejects.toThrow(BackendError);
+        await service().start();
+        await until(() => late.set('probe', 1).then(...settled));
+        expect(await cache.get(KEY)).toBeUndefined();
+        await until(() => cache.statistics.replayed === 1);
+        expect(await late.get(KEY)).toBeUndefined();
+      });
     },
     { own: true },
   );

@@ -168,10 +168,13 @@ export class Writes<T> {
     { value, counter, size }: Made<T>,
     life: Life,
     tags: readonly TagVersion[],
-    createdAt: number,
+    at: number,
   ): Payload {
-    const guard = guardFor(life, tags, this.entries.now());
+    const now = this.entries.now();
+    const guard = guardFor(life, tags, now);
     if (counter !== undefined && guard === undefined) return counter;
+    // The moment of the first write of all is by our own clock, the store's being unknown until then.
+    const createdAt = Math.min(at, now);
     const entry: Entry<T> = { value, size, createdAt, loadMs: 0, fullKey, guard };
     return this.entries.payloads.of(this.codec, entry);
   }
