@@ -1,8 +1,10 @@
 import type { CompleteBackend } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 
-/** After so many milliseconds the store's clock is looked at anew. */
+/** The store's clock is looked at no more often, in milliseconds. */
 const MEASURE_INTERVAL_MS = 60_000;
+/** By so many milliseconds our two clocks may come apart before it is looked at anew. */
+const MAX_DRIFT_MS = 1000;
 
 /**
  * The clock that stamps go by: the store's own where it has one, so that processes with different clocks agree; this
@@ -12,6 +14,8 @@ export class StoreClock {
   /** What the store's clock is ahead of our monotonic one, in milliseconds; `undefined`: go by the wall clock. */
   private ahead: number | undefined;
   private measuredAt = -Infinity;
+  /** What our wall clock was ahead of our monotonic one at the last look. */
+  private offset: number | undefined;
 
   constructor(
     private readonly backend: CompleteBackend,
@@ -22,7 +26,20 @@ export class StoreClock {
 
   /** Milliseconds since 1970. */
   now(): number {
+    if (this.offset !== undefined) this.noticeJump(this.offset);
     return this.ahead === undefined ? this.local.now() : this.local.monotonic() + this.ahead;
+  }
+
+  /**
+   * The monotonic clock stands still while the machine sleeps or is frozen, and then the wall clock jumps; so it does when the
+   * system's time is corrected. Which it was only the store can tell; until it has, the wall clock is the better guess.
+   */
+  private noticeJump(offset: number): void {
+    if (Math.abs(this.local.now() - this.local.monotonic() - offset) <= MAX_DRIFT_MS) return;
+    this.ahead = undefined;
+    this.offset = undefined;
+    this.measuredAt = -Infinity;
+    void this.measure();
   }
 
   /** Whole microseconds since 1970. */
@@ -44,7 +61,9 @@ export class StoreClock {
     try {
       const time = await this.backend.time?.();
       const answered = this.local.monotonic();
-      if (time !== undefined) this.ahead = time - (asked + answered) / 2;
+      if (time === undefined) return;
+      this.ahead = time - (asked + answered) / 2;
+      this.offset = this.local.now() - answered;
     } catch {
       // The store fails; whoever needs it for more than its clock says so. Whoever comes next looks again.
       this.measuredAt = -Infinity;
