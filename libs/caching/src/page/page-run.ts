@@ -138,12 +138,9 @@ export function runPage(
     if (response === undefined) return REFUSED.body;
     return response === 'broken' ? response : judge(response);
   });
-  const keepReads = scopeOfReads();
-  const note = (value: unknown): void => {
-    keepReads(value);
-    tags.result = value;
-  };
-  return { handled: next.handle().pipe(tap(note)), outcome };
+  const handled = next.handle().pipe(tap(scopeOfReads()));
+  if (route.tagsOf === undefined) return { handled, outcome };
+  return { handled: handled.pipe(tap((value) => (tags.result = value))), outcome };
 }
 
 /** The tags that a route gives to one page: asked for once, when the result is there. */
