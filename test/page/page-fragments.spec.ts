@@ -1,5 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Post, StreamableFile } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Injectable,
+  type NestInterceptor,
+  Post,
+  StreamableFile,
+  UseInterceptors,
+} from '@nestjs/common';
+import { defer, mergeMap, type Observable } from 'rxjs';
 import { Readable } from 'node:stream';
 import { CachePage, CacheService, CachingModule, type CachingOptions, FragmentCache } from 'nestjs-caching';
 import { until } from '../support/scenarios.js';
@@ -7,6 +18,14 @@ import { PLATFORMS, startApp } from '../support/test-app.js';
 
 let version = 0;
 let runs = 0;
+
+/** Does the work of a handler that leaves it to others. */
+@Injectable()
+class PriceInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler<() => Promise<string>>): Observable<string> {
+    return next.handle().pipe(mergeMap((work) => work()));
+  }
+}
 
 @Controller()
 class ShopController {
@@ -22,7 +41,19 @@ class ShopController {
     return `${menu}, price ${price}`;
   }
   @Get('streamed') @CachePage('1h') streamed(): StreamableFile {
-    return new StreamableFile(this.parts());
+    return new StreamableFile(Readable.from(this.parts()));
+  }
+  @Get('iterated') @CachePage('1h') iterated(): AsyncIterable<string> {
+    return this.parts();
+  }
+  @Get('observed') @CachePage('1h') observed(): Observable<string> {
+    return defer(() => this.priced());
+  }
+  @Get('intercepted')
+  @CachePage('1h')
+  @UseInterceptors(PriceInterceptor)
+  intercepted(): () => Promise<string> {
+    return () => this.priced();
   }
   @Get('about') @CachePage('1h') about(): string {
     return `about ${(runs += 1)}`;
@@ -31,14 +62,14 @@ class ShopController {
     version += 1;
     await this.fragments.invalidateTags(['menu']);
   }
+  private async priced(): Promise<string> {
+    runs += 1;
+    return `run ${runs}, price ${await this.cache.getOrSet('price', () => version, { tags: ['price'] })}`;
+  }
   /** The price is read when the client has taken what came before. */
-  private parts(): Readable {
-    const { cache } = this;
-    const parts = async function* (): AsyncGenerator<string> {
-      for (let part = 0; part < 20; part += 1) yield ' '.repeat(100_000);
-      yield `run ${(runs += 1)}, price ${await cache.getOrSet('price', () => version, { tags: ['price'] })}`;
-    };
-    return Readable.from(parts());
+  private async *parts(): AsyncGenerator<string> {
+    for (let part = 0; part < 20; part += 1) yield ' '.repeat(100_000);
+    yield await this.priced();
   }
 }
 
@@ -65,14 +96,14 @@ describe.each(PLATFORMS)('a page made of fragments and values on %s', (platform)
     await app.close();
   });
 
-  it('has the tags of what its body reads while it streams', async () => {
+  it.each(['streamed', 'iterated', 'observed', 'intercepted'])('has the tags of what is %s', async (path) => {
     [version, runs] = [0, 0];
     const app = await startApp(platform, {
       imports: [CachingModule.forRoot()],
       controllers: [ShopController],
     });
-    const text = async () => (await app.fetch('/streamed')).text.trim();
-    const stored = async () => (await app.fetch('/streamed')).headers.has('age');
+    const text = async () => (await app.fetch(`/${path}`)).text.trim();
+    const stored = async () => (await app.fetch(`/${path}`)).headers.has('age');
     expect(await text()).toBe('run 1, price 0');
     await until(stored);
     expect(await text()).toBe('run 1, price 0');
