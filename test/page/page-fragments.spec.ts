@@ -1,11 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Post } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Injectable,
+  type NestInterceptor,
+  Post,
+  StreamableFile,
+  UseInterceptors,
+} from '@nestjs/common';
+import { defer, mergeMap, type Observable } from 'rxjs';
+import { Readable } from 'node:stream';
 import { CachePage, CacheService, CachingModule, type CachingOptions, FragmentCache } from 'nestjs-caching';
+import { until } from '../support/scenarios.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
 
 let version = 0;
 let runs = 0;
 let made: string[] = [];
+
+/** Does the work of a handler that leaves it to others. */
+@Injectable()
+class PriceInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler<() => Promise<string>>): Observable<string> {
+    return next.handle().pipe(mergeMap((work) => work()));
+  }
+}
 
 @Controller()
 class ShopController {
@@ -28,6 +49,21 @@ class ShopController {
       this.made('outer', 'a', [], async () => (await middle(1)) + (await middle(2))),
     );
   }
+  @Get('streamed') @CachePage('1h') streamed(): StreamableFile {
+    return new StreamableFile(Readable.from(this.parts()));
+  }
+  @Get('iterated') @CachePage('1h') iterated(): AsyncIterable<string> {
+    return this.parts();
+  }
+  @Get('observed') @CachePage('1h') observed(): Observable<string> {
+    return defer(() => this.priced());
+  }
+  @Get('intercepted')
+  @CachePage('1h')
+  @UseInterceptors(PriceInterceptor)
+  intercepted(): () => Promise<string> {
+    return () => this.priced();
+  }
   @Get('about') @CachePage('1h') about(): string {
     return `about ${(runs += 1)}`;
   }
@@ -47,6 +83,15 @@ class ShopController {
   @Post('menu') async menu(): Promise<void> {
     version += 1;
     await this.fragments.invalidateTags(['menu']);
+  }
+  private async priced(): Promise<string> {
+    runs += 1;
+    return `run ${runs}, price ${await this.cache.getOrSet('price', () => version, { tags: ['price'] })}`;
+  }
+  /** The price is read when the client has taken what came before. */
+  private async *parts(): AsyncGenerator<string> {
+    for (let part = 0; part < 20; part += 1) yield ' '.repeat(100_000);
+    yield await this.priced();
   }
 }
 
@@ -95,6 +140,22 @@ describe.each(PLATFORMS)('a page made of fragments and values on %s', (platform)
     expect(await show()).toEqual(['page', 'outer', 'middle2', 'leaf2']);
     await fragments.invalidateTags(['leaf:3']);
     expect(await show()).toEqual([]);
+  });
+
+  it.each(['streamed', 'iterated', 'observed', 'intercepted'])('has the tags of what is %s', async (path) => {
+    [version, runs] = [0, 0];
+    const app = await startApp(platform, {
+      imports: [CachingModule.forRoot()],
+      controllers: [ShopController],
+    });
+    const text = async () => (await app.fetch(`/${path}`)).text.trim();
+    const stored = async () => (await app.fetch(`/${path}`)).headers.has('age');
+    expect(await text()).toBe('run 1, price 0');
+    await until(stored);
+    expect(await text()).toBe('run 1, price 0');
+    version += 1;
+    await app.app.get(CacheService).invalidateTags(['price']);
+    expect(await text()).toBe('run 2, price 1');
     await app.close();
   });
 });

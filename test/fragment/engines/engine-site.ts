@@ -1,6 +1,6 @@
-import { Controller, Get, Param, Res } from '@nestjs/common';
+import { Controller, Get, Param, Render, Res } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { CACHING_CLOCK, CachingModule, type CachingOptions, FragmentCache } from 'nestjs-caching';
+import { CachePage, CACHING_CLOCK, CachingModule, type CachingOptions, FragmentCache } from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
 import { type Platform, startApp, type TestApp } from '../../support/test-app.js';
 import type { EngineCase, View } from './engine-cases.js';
@@ -12,6 +12,13 @@ let model: Record<string, unknown> = {};
 @Controller()
 class PagesController {
   constructor(private readonly host: HttpAdapterHost) {}
+
+  @Get('kept')
+  @CachePage('1h')
+  @Render('nested' satisfies View)
+  kept(): unknown {
+    return { ...model };
+  }
 
   @Get(':view')
   show(@Param('view') view: string, @Res() response: { view?(...given: unknown[]): unknown }): unknown {
@@ -27,7 +34,7 @@ export interface Site {
   readonly fragments: FragmentCache;
   readonly clock: FakeClock;
   /** The body of a page; an Error if it is not there. */
-  page(view: View | 'unnamed', given?: Record<string, unknown>): Promise<string>;
+  page(view: View | 'unnamed' | 'kept', given?: Record<string, unknown>): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -91,6 +91,16 @@ for (const engine of ENGINES) {
       expect(await site.page('stale', { items: items(3) })).toBe(list('0 new 1', '1 new 2', '2 new 3'));
     });
 
+    it('lets a page that is kept and rendered by Nest inherit the tags of its blocks', async () => {
+      const given = items(2);
+      const kept = (name: string) => site.page('kept', { items: given.map((item) => ({ ...item, name })) });
+      const first = await kept('old');
+      expect(first).toContain('old');
+      expect(await kept('new')).toBe(first);
+      await site.fragments.invalidateTags(['leaf-2']);
+      expect(await kept('new')).toContain('new');
+    });
+
     it('lets a block inherit the tags of those inside, so that exactly what is around a leaf goes', async () => {
       const draw = (suffix: string) =>
         site.page('nested', { items: items(3).map((item) => ({ ...item, name: item.name + suffix })) });

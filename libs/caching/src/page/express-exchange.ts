@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
+import { keepScope } from './page-scope.js';
 import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { ExpressRequest, ExpressResponse } from './platform.js';
@@ -81,6 +82,7 @@ export class ExpressExchange implements Exchange {
     const before = new HeaderLookup(response.getHeaders());
     const body = new BodyCollector(maxBodySize);
     const { write, end, writeHead } = response;
+    keepScope(response, 'render');
     let captured: Omit<CapturedPage, 'atFinish'> | undefined;
 
     // Express would answer 304 out of its own check and leave us no body to store; we decide when the body is whole.

@@ -5,6 +5,7 @@ import { BodyCollector, type Captured, type CapturedPage, type Describe } from '
 import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
+import { keepScope } from './page-scope.js';
 import { type Reply, replyOf } from './reply.js';
 import type { StoredPage } from './stored-page.js';
 
@@ -110,6 +111,7 @@ export class FastifyExchange implements Exchange {
     const reply = this.response;
     const before = new HeaderLookup(reply.getHeaders());
     const body = new BodyCollector(maxBodySize);
+    keepScope(reply, 'view');
     let captured: Omit<CapturedPage, 'atFinish'> | undefined;
     const complete = (): void => {
       const whole = body.whole();

@@ -8,6 +8,7 @@ import { weakEtag } from './conditional.js';
 import { PageAccess } from './page-access.js';
 import type { PageCall } from './page-call.js';
 import type { PageRoute } from './page-route.js';
+import { inScope } from './page-scope.js';
 import type { PageWarnings } from './page-warnings.js';
 import type { Reply } from './reply.js';
 import { isVetoed, lifeOf, type PageLife } from './page-policy.js';
@@ -139,8 +140,8 @@ export function runPage(
     return response === 'broken' ? response : judge(response);
   });
   const handled = next.handle();
-  if (route.tagsOf === undefined) return { handled, outcome };
-  return { handled: handled.pipe(tap((value) => (tags.result = value))), outcome };
+  if (route.tagsOf === undefined) return { handled: inScope(handled), outcome };
+  return { handled: inScope(handled.pipe(tap((value) => (tags.result = value)))), outcome };
 }
 
 /** The tags that a route gives to one page: asked for once, when the result is there. */
