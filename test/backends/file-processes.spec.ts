@@ -1,38 +1,22 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { transform } from '@swc/core';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { systemClock } from '../../libs/caching/src/clock.js';
 import { FileBackend } from '../../libs/caching/src/backends/file.backend.js';
+import { kill, useBuilt } from '../support/processes.js';
 import type { Order } from './file-process.js';
 
 /** Enough on a machine that is busy with other things. */
 jest.setTimeout(60_000);
 
-const ROOT = resolve(import.meta.dirname, '../..');
-const SOURCES = 'libs/caching/src';
-let built: string;
+const startProcess = useBuilt('test/backends/file-process');
 let directory: string;
 let backend: FileBackend;
 let processes: ChildProcess[];
-
-beforeAll(async () => {
-  built = await mkdtemp(join(tmpdir(), 'nestjs-caching-built-'));
-  await writeFile(join(built, 'package.json'), '{ "type": "module" }');
-  const parts = await readdir(join(ROOT, SOURCES, 'backends/file'));
-  const files = [
-    'test/backends/file-process.ts',
-    ...['clock.ts', 'errors.ts', 'backends/file.backend.ts'].map((file) => `${SOURCES}/${file}`),
-    ...parts.map((file) => `${SOURCES}/backends/file/${file}`),
-  ];
-  await Promise.all(files.map(build));
-});
-
-afterAll(() => rm(built, { recursive: true }));
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'nestjs-caching-file-'));
@@ -155,24 +139,12 @@ function open(): FileBackend {
   return new FileBackend({ directory, maxEntries: 10_000, sweepIntervalMs: 0, clock: systemClock });
 }
 
-async function build(file: string): Promise<void> {
-  const source = await readFile(join(ROOT, file), 'utf8');
-  const { code } = await transform(source, {
-    swcrc: false,
-    configFile: false,
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-    module: { type: 'es6' },
-  });
-  const target = join(built, file.replace(/\.ts$/, '.js'));
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, code);
-}
-
 async function start(maxEntries = 10_000): Promise<ChildProcess> {
-  const script = join(built, 'test/backends/file-process.js');
-  const worker = fork(script, [directory, String(maxEntries)], { execArgv: [] });
+  const worker = startProcess(directory, String(maxEntries));
   processes.push(worker);
-  await once(worker, 'message');
+  const ended = once(worker, 'exit').then(() => Promise.reject(new Error('The process has ended.')));
+  ended.catch(() => undefined);
+  await Promise.race([once(worker, 'message'), ended]);
   return worker;
 }
 
@@ -182,13 +154,6 @@ async function order<Answer>(worker: ChildProcess, what: Order): Promise<Answer>
   const [message] = (await answered) as [{ answer: Answer; error?: string }];
   if (message.error !== undefined) throw new Error(message.error);
   return message.answer;
-}
-
-async function kill(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode !== null || worker.signalCode !== null) return;
-  const gone = once(worker, 'exit');
-  worker.kill('SIGKILL');
-  await gone;
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
