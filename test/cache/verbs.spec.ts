@@ -113,7 +113,9 @@ function describeVerbs(name: string, options: () => CacheOptions): void {
         await cache.invalidateTags(['t']);
         await cache.set('stale', 1, { ttl: 1, staleIfError: '1h' });
         await cache.increment(`${long}:counter`, 1, { initial: 0 });
-        while (await cache.has('stale')) await new Promise((resolve) => setImmediate(resolve));
+        // Each knows the server's clock as well as its own look at it was fast.
+        for (const each of [cache, other])
+          while (await each.has('stale')) await new Promise((resolve) => setImmediate(resolve));
         let finish!: () => void;
         const started = new Promise<void>((begun) => {
           void cache.getOrSet('loading', () => {
