@@ -26,6 +26,9 @@ export interface FragmentRequest {
   readonly look: FirstLook<string> | undefined;
 }
 
+/** Where a fragment is kept, and what was seen there. */
+type Place = Pick<FragmentRequest, 'store' | 'segments' | 'look'>;
+
 /** Makes the markup of a fragment that is not at hand. */
 export type MakeMarkup = (context: RunContext) => Promise<string>;
 
@@ -58,19 +61,20 @@ export class FragmentLoads {
    * @throws UnknownCacheError, InvalidArgumentError, InvalidDurationError: all that can be wrong with a request is, here
    */
   find<D>(name: string, options: FragmentOptions<D>): string | FragmentRequest {
-    const { store, segments } = this.locate(name, options);
-    const look = options.prefetched?.take(store, segments);
-    silence(options.data);
-    const held = this.isPreview ? undefined : store.peek(segments, look);
-    return held ?? { name, store, segments, life: store.life(options), data: options.data, look };
+    const place = this.place(name, options);
+    const held = this.isPreview ? undefined : place.store.peek(place.segments, place.look);
+    return held ?? requestAt(place, name, options);
   }
 
   /** What to ask for, be it at hand or not. @throws as {@link find} does */
   request<D>(name: string, options: FragmentOptions<D>): FragmentRequest {
+    return requestAt(this.place(name, options), name, options);
+  }
+
+  private place<D>(name: string, options: FragmentOptions<D>): Place {
     const { store, segments } = this.locate(name, options);
-    const look = options.prefetched?.take(store, segments);
     silence(options.data);
-    return { name, store, segments, life: store.life(options), data: options.data, look };
+    return { store, segments, look: options.prefetched?.take(store, segments) };
   }
 
   /** Where a fragment is kept. @throws UnknownCacheError, InvalidArgumentError */
@@ -153,6 +157,14 @@ export async function dataOf({ data }: Pick<FragmentRequest, 'data'>): Promise<u
 /** Whether a fragment must wait for what it is made of. */
 export function isDataPending({ data }: Pick<FragmentRequest, 'data'>): boolean {
   return typeof data === 'function' || isThenable(data);
+}
+
+function requestAt<D>(
+  { store, segments, look }: Place,
+  name: string,
+  options: FragmentOptions<D>,
+): FragmentRequest {
+  return { name, store, segments, life: store.life(options), data: options.data, look };
 }
 
 /** On a hit nobody waits for a promise, and its failure would be the process's. */

@@ -34,11 +34,10 @@ export class HeadersInterceptor implements NestInterceptor {
     next: CallHandler,
   ): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
-    const http = context.switchToHttp();
-    const response = http.getResponse<ExpressResponse | FastifyReply>();
+    const response = context.getArgByIndex<ExpressResponse | FastifyReply>(1);
     if (patched.has(response)) return next.handle();
     patched.add(response);
-    const request = http.getRequest<ExpressRequest | FastifyRequest>();
+    const request = context.getArgByIndex<ExpressRequest | FastifyRequest>(0);
     const reply = replyOf(request, response);
     const declared = declaredHeaders(context.getHandler(), context.getClass());
     const patch = new HeaderPatch(reply, declared);

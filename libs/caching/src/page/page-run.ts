@@ -128,10 +128,10 @@ export function runPage(
       return personal(verdict.reads);
     }
     if (vary === undefined || verdict?.vary.some((name) => !vary.includes(name))) return REFUSED.vary;
-    const page = storedPage(response, createdAt);
     const named = tags.of(access);
-    if (page === undefined || named === undefined) return page === undefined ? REFUSED.length : REFUSED.tags;
-    return { page, createdAt, life, vary, tags: named };
+    if (named === undefined) return REFUSED.tags;
+    const page = storedPage(response, createdAt);
+    return page === undefined ? REFUSED.length : { page, createdAt, life, vary, tags: named };
   };
 
   const outcome = captured.then((response): Outcome => {
