@@ -1,12 +1,11 @@
 // An application under a flood, with its memory in sight. Decorators are applied by hand: this is not compiled.
 import 'reflect-metadata';
 import { Controller, Get, Module, StreamableFile, Header } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Readable } from 'node:stream';
 import { CachePage, CachingModule } from 'nestjs-caching';
 import { MemoryBackend } from '../libs/caching/dist/backends/memory.backend.js';
 import { entrySize } from '../libs/caching/dist/backends/memory/payload-size.js';
+import { createApplication } from './application.mjs';
 
 const [platform] = process.argv.slice(2);
 const CHUNK = Buffer.alloc(64 * 1024, 'a');
@@ -47,11 +46,7 @@ CachePage('1h')(Pages);
 const backend = new MemoryBackend({ maxEntries: 100_000, maxBytes: 64 * 2 ** 20, sweepInterval: 30_000 });
 class App {}
 Module({ imports: [CachingModule.forRoot({ backend })], controllers: [Pages] })(App);
-const options = { logger: ['error'] };
-const app =
-  platform === 'fastify'
-    ? await NestFactory.create(App, new FastifyAdapter(), options)
-    : await NestFactory.create(App, options);
+const app = await createApplication(platform, App);
 await app.listen(0, '127.0.0.1');
 
 let peak = 0;

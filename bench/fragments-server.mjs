@@ -8,11 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fastifyView from '@fastify/view';
 import { Controller, Get, Module, Render } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Eta } from 'eta';
 import { Liquid } from 'liquidjs';
 import { CachingModule, FragmentCache } from 'nestjs-caching';
+import { createApplication } from './application.mjs';
 
 const require = createRequire(import.meta.url);
 const [platform, name] = process.argv.slice(2);
@@ -122,11 +121,7 @@ Controller()(Pages);
 class App {}
 Module({ imports: [CachingModule.forRoot()], controllers: [Pages] })(App);
 
-const options = { logger: ['error'] };
-const app =
-  platform === 'fastify'
-    ? await NestFactory.create(App, new FastifyAdapter(), options)
-    : await NestFactory.create(App, options);
+const app = await createApplication(platform, App);
 const { withFragments } = await import(`nestjs-caching/fragments/${name}`);
 const fragmented = (instance) => withFragments(instance, app.get(FragmentCache));
 if (platform === 'fastify') {

@@ -2,11 +2,10 @@
 // applied by hand: this is not compiled.
 import 'reflect-metadata';
 import { Controller, Get, Module, Res } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import inject from 'light-my-request';
 import { CachePage, CachingModule } from 'nestjs-caching';
 import { compare } from './compare.mjs';
+import { createApplication } from './application.mjs';
 
 const [platform, rounds] = process.argv.slice(2);
 const COUNT = 3000;
@@ -46,11 +45,7 @@ async function open(pages) {
   class App {}
   const controllers = RULES.map(([name, options], index) => controllerOf(name, options, index));
   Module({ imports: [CachingModule.forRoot({ pages })], controllers })(App);
-  const options = { logger: ['error'] };
-  const app =
-    platform === 'fastify'
-      ? await NestFactory.create(App, new FastifyAdapter(), options)
-      : await NestFactory.create(App, options);
+  const app = await createApplication(platform, App);
   await app.init();
   if (platform === 'fastify') await app.getHttpAdapter().getInstance().ready();
   const server = app.getHttpServer();

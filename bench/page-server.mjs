@@ -2,11 +2,10 @@
 import 'reflect-metadata';
 import { CACHE_MANAGER, CacheInterceptor, CacheModule } from '@nestjs/cache-manager';
 import { Controller, Get, Header, Module, UseInterceptors } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { createKeyv } from '@keyv/redis';
 import { CachePage, CachingModule } from 'nestjs-caching';
 import { of } from 'rxjs';
+import { createApplication } from './application.mjs';
 
 const [platform, variant, redisUrl] = process.argv.slice(2);
 
@@ -70,11 +69,7 @@ if (variant.startsWith('@CachePage')) {
 
 class App {}
 Module({ imports, controllers: [Pages, Other] })(App);
-const options = { logger: ['error'] };
-const app =
-  platform === 'fastify'
-    ? await NestFactory.create(App, new FastifyAdapter(), options)
-    : await NestFactory.create(App, options);
+const app = await createApplication(platform, App);
 await app.listen(0, '127.0.0.1');
 process.send({ url: (await app.getUrl()).replace('[::1]', '127.0.0.1') });
 process.on('message', () => process.send(process.cpuUsage()));

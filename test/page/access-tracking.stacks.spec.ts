@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { transform } from '@swc/core';
-import { fork } from 'node:child_process';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
 import type { AccessReport } from '../../libs/caching/src/page/read-log.js';
+import { useBuilt } from '../support/processes.js';
 import { PLATFORMS } from '../support/test-app.js';
 import { READS } from './reads.js';
 import type { Visit } from './stacks-process.js';
 
-const ROOT = resolve(import.meta.dirname, '../..');
 const NOTHING: AccessReport = { identity: [], headers: [], late: { identity: [], headers: [] } };
 const LANGUAGE: AccessReport = { ...NOTHING, identity: ['i18nLang'] };
 
@@ -35,28 +30,17 @@ const PUBLIC = ['/json', '/text', '/observable', '/stream'].flatMap((path) => [
 ]);
 const TRANSLATED = ['/by-context', '/by-decorator'].flatMap((path) => [`GET ${path}`, `HEAD ${path}`]);
 
-let built: string;
+const startProcess = useBuilt('test/page/stacks-process', {
+  imports: ['test/page/reads', 'test/page/stacks', 'test/support/test-app', 'test/support/tracked-app'],
+  folders: ['test/support/views'],
+});
 const visits: Visit[] = [];
 
 beforeAll(async () => {
-  built = await mkdtemp(join(tmpdir(), 'nestjs-caching-built-'));
-  await writeFile(join(built, 'package.json'), '{ "type": "module" }');
-  await symlink(join(ROOT, 'node_modules'), join(built, 'node_modules'));
-  const pages = await readdir(join(ROOT, 'libs/caching/src/page'));
-  const files = [
-    ...['page/reads', 'page/stacks', 'page/stacks-process', 'support/test-app', 'support/tracked-app'].map(
-      (name) => `test/${name}.ts`,
-    ),
-    ...pages.map((name) => `libs/caching/src/page/${name}`),
-  ];
-  await cp(join(ROOT, 'test/support/views'), join(built, 'test/support/views'), { recursive: true });
-  await Promise.all(files.map(build));
-  const child = fork(join(built, 'test/page/stacks-process.js'), [], { execArgv: [] });
+  const child = startProcess();
   child.on('message', (visit) => visits.push(visit as Visit));
   await once(child, 'exit');
 }, 120_000);
-
-afterAll(() => rm(built, { recursive: true }));
 
 describe.each(PLATFORMS)('a public route on %s is not taken for a personal one', (platform) => {
   it.each(STACKS)('beside %s', (stack, isTranslated = false) => {
@@ -92,20 +76,3 @@ describe.each(PLATFORMS)('a request without a connection on %s', (platform) => {
     expect(reads).toEqual(expected);
   });
 });
-
-async function build(file: string): Promise<void> {
-  const source = await readFile(join(ROOT, file), 'utf8');
-  const { code } = await transform(source, {
-    swcrc: false,
-    configFile: false,
-    jsc: {
-      parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true },
-      target: 'es2022',
-    },
-    module: { type: 'es6' },
-  });
-  const target = join(built, file.replace(/\.ts$/, '.js'));
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, code);
-}

@@ -2,11 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fastifyCompress from '@fastify/compress';
 import compression from 'compression';
 import { type INestApplication, StreamableFile } from '@nestjs/common';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { CacheService } from 'nestjs-caching';
 import { gate as newGate } from '../support/gate.js';
-import { type AnyReply, type AnyRequest, sends, usePages } from '../support/page-app.js';
+import { type AnyRequest, sends, setsEarly, usePages } from '../support/page-app.js';
 import { until } from '../support/scenarios.js';
 import { PLATFORMS } from '../support/test-app.js';
 
@@ -383,22 +382,7 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
   it('row 56: what middleware says in Cache-Status stays in front', async () => {
     await pages.start(pages.controller('60s'), {
       caching: { pages: { cacheStatus: 'shop' } },
-      configure: (app) => {
-        const say = (_request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-          response.setHeader('cache-status', 'edge; fwd=miss');
-          next();
-        };
-        if (platform === 'express') app.use(say);
-        else
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook(
-              'onRequest',
-              async (_request: unknown, reply: AnyReply) =>
-                void reply.header('cache-status', 'edge; fwd=miss'),
-            );
-      },
+      configure: setsEarly(platform, () => [['cache-status', 'edge; fwd=miss']]),
     });
     await pages.ask();
     expect((await pages.ask()).headers.get('cache-status')).toBe('edge; fwd=miss, shop; hit; ttl=60');
@@ -415,22 +399,7 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
         'content-security-policy',
       ].map((name) => [name, `now ${number}`]);
     };
-    await pages.start(pages.controller('60s'), {
-      configure: (app) => {
-        if (platform === 'express')
-          app.use((_request: IncomingMessage, response: ServerResponse, next: () => void) => {
-            for (const [name, value] of fresh()) response.setHeader(name, value);
-            next();
-          });
-        else
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook('onRequest', async (_request: unknown, reply: AnyReply) => {
-              for (const [name, value] of fresh()) reply.header(name, value);
-            });
-      },
-    });
+    await pages.start(pages.controller('60s'), { configure: setsEarly(platform, fresh) });
     pages.handle = sends({
       'server-timing': 'db;dur=5',
       'alt-svc': 'h3=":443"',
@@ -452,21 +421,7 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
 
   it('row 57: what middleware says this response varies by stays beside the stored Vary', async () => {
     await pages.start(pages.controller('60s'), {
-      configure: (app) => {
-        const isCors = (headers: IncomingMessage['headers']): boolean => headers.origin !== undefined;
-        if (platform === 'express')
-          app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
-            if (isCors(request.headers)) response.setHeader('vary', 'Origin');
-            next();
-          });
-        else
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook('onRequest', async (request: IncomingMessage, reply: AnyReply) => {
-              if (isCors(request.headers)) reply.header('vary', 'Origin');
-            });
-      },
+      configure: setsEarly(platform, ({ origin }) => (origin === undefined ? [] : [['vary', 'Origin']])),
     });
     pages.handle = sends({ vary: 'X-A' });
     await pages.raw('/p/1');

@@ -27,7 +27,7 @@ import {
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, ApplicationConfig, REQUEST } from '@nestjs/core';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request as httpRequest, type ServerResponse } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -36,7 +36,7 @@ import { CachePage, InvalidDecorationError, NeverCache } from 'nestjs-caching';
 import { CacheRegistry } from '../../libs/caching/src/cache/cache-registry.js';
 import { PageCacheInterceptor } from '../../libs/caching/src/page/page-cache.interceptor.js';
 import { gate as newGate } from '../support/gate.js';
-import { type AnyReply, type AnyRequest, usePages } from '../support/page-app.js';
+import { type AnyReply, type AnyRequest, setsEarly, usePages } from '../support/page-app.js';
 import { PLATFORMS } from '../support/test-app.js';
 import { useViews } from '../support/views.js';
 import { visit, visitStored } from '../support/visit.js';
@@ -251,22 +251,7 @@ describe.each(PLATFORMS)('the traps of Nest on %s', (platform) => {
 
   it('19: the Origin and Accept-Encoding of middleware make no variants, its Accept-Language does', async () => {
     await pages.start(pages.controller('60s'), {
-      configure: (app) => {
-        const vary = 'Origin, Accept-Encoding, Accept-Language';
-        if (platform === 'express')
-          app.use((_request: unknown, response: ServerResponse, next: () => void) => {
-            response.setHeader('vary', vary);
-            next();
-          });
-        else
-          app
-            .getHttpAdapter()
-            .getInstance()
-            .addHook(
-              'onRequest',
-              async (_request: unknown, reply: AnyReply) => void reply.header('vary', vary),
-            );
-      },
+      configure: setsEarly(platform, () => [['vary', 'Origin, Accept-Encoding, Accept-Language']]),
     });
     const of = (headers: Record<string, string>) => pages.raw('/p/1', headers).then(({ text }) => text);
     expect(await of({ 'accept-language': 'de' })).toBe('run 1');

@@ -11,7 +11,13 @@ import {
   type Ttl,
 } from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
-import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
 import { connect } from 'node:net';
 import { type Answer, type Platform, startApp, type TestApp } from './test-app.js';
 
@@ -193,6 +199,27 @@ export function usePages(platform: Platform): PageApp {
 
 function textOfRun(_request: AnyRequest, _reply: AnyReply, run: number): string {
   return `run ${run}`;
+}
+
+/** Sets headers of each response before its handler: by middleware on Express, by a hook on Fastify. */
+export function setsEarly(
+  platform: Platform,
+  headersFor: (headers: IncomingHttpHeaders) => Iterable<readonly [name: string, value: string]>,
+): (app: INestApplication) => void {
+  return (app) => {
+    if (platform === 'express')
+      app.use(({ headers }: IncomingMessage, response: ServerResponse, next: () => void) => {
+        for (const [name, value] of headersFor(headers)) response.setHeader(name, value);
+        next();
+      });
+    else
+      app
+        .getHttpAdapter()
+        .getInstance()
+        .addHook('onRequest', async ({ headers }: IncomingMessage, reply: AnyReply) => {
+          for (const [name, value] of headersFor(headers)) reply.header(name, value);
+        });
+  };
 }
 
 /** A handle that sends these headers and says which run it is. */

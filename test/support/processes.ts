@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
@@ -20,8 +20,17 @@ export interface CacheProcess {
   began(key: string): number;
 }
 
-/** Builds the library and a script for child processes, once for a spec. The result starts one. */
-export function useBuilt(script: string): (...args: string[]) => ChildProcess {
+/**
+ * Builds the library and a script for child processes, once for a spec, with the other scripts that it imports and folders
+ * that it reads. The result starts one.
+ */
+export function useBuilt(
+  script: string,
+  {
+    imports = [],
+    folders = [],
+  }: { readonly imports?: readonly string[]; readonly folders?: readonly string[] } = {},
+): (...args: string[]) => ChildProcess {
   let built: string;
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'nestjs-caching-built-'));
@@ -31,7 +40,9 @@ export function useBuilt(script: string): (...args: string[]) => ChildProcess {
     const files = sources
       .filter((file) => file.endsWith('.ts'))
       .map((file) => join('libs/caching/src', file));
-    await Promise.all([`${script}.ts`, ...files].map((file) => build(built, file)));
+    const scripts = [script, ...imports].map((name) => `${name}.ts`);
+    await Promise.all([...scripts, ...files].map((file) => build(built, file)));
+    for (const folder of folders) await cp(join(ROOT, folder), join(built, folder), { recursive: true });
   }, 60_000);
   afterAll(() => rm(built, { recursive: true }));
   return (...args) => fork(join(built, `${script}.js`), args, { execArgv: [] });
