@@ -46,6 +46,26 @@ describe.each(PLATFORMS)('A3, what is sent on reuse, on %s', (platform) => {
     expect((await pages.ask()).headers.get('date')).toBe(born);
   });
 
+  it.each([
+    ['GET', 204, null],
+    ['HEAD', 204, null],
+    ['GET', 203, '0'],
+    ['HEAD', 203, '0'],
+  ])('row 42: a %s of an empty %d says the length %s, on a hit as before', async (method, status, length) => {
+    await start('60s', { statuses: [203, 204] });
+    pages.handle = (_request, reply) => {
+      reply.status(status);
+      return undefined;
+    };
+    await pages.ask();
+    const hit = await pages.ask('/p/1', {}, method);
+    expect([hit.status, hit.headers.get('age'), hit.headers.get('content-length')]).toEqual([
+      status,
+      '0',
+      length,
+    ]);
+  });
+
   it('row 42: status, bytes, Content-Type and repeated headers come back as they were', async () => {
     await start('60s', { statuses: [203] });
     const bytes = Buffer.from([0, 255, 128, 13, 10, 0]);

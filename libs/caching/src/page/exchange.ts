@@ -44,6 +44,11 @@ export function isUnmodified(
   return isNotModified(conditions, etag, lastModified);
 }
 
+/** Whether a page says how long its body is: a 204 never does (RFC 9110 §8.6). */
+export function hasLength({ status }: StoredPage): boolean {
+  return status !== 204;
+}
+
 /** The `Vary` of a stored page on a response for which middleware has already said what it varies by itself. */
 export function varyOnReplay(
   present: HeaderValue,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
 import { keepScope } from './page-scope.js';
-import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
+import { type Exchange, hasLength, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { ExpressRequest, ExpressResponse } from './platform.js';
 import { type Reply, replyOf } from './reply.js';
@@ -69,7 +69,7 @@ export class ExpressExchange implements Exchange {
     if (isUnmodified(this, page)) {
       sendNotModified(response);
     } else {
-      response.setHeader('content-length', page.body.length);
+      if (hasLength(page)) response.setHeader('content-length', page.body.length);
       if (this.method === 'HEAD') response.end();
       else if (page.text === undefined) response.end(page.body);
       else response.end(page.text, 'latin1');

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
-import { type Exchange, isUnmodified, varyOnReplay } from './exchange.js';
+import { type Exchange, hasLength, isUnmodified, varyOnReplay } from './exchange.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
 import { keepScope } from './page-scope.js';
@@ -36,10 +36,14 @@ export function installCaptureHook(instance: FastifyHooks): void {
 
 /** A request on Fastify: the body is watched by an `onSend` hook. */
 export class FastifyExchange implements Exchange {
+  readonly headers: IncomingHttpHeaders;
+
   constructor(
     readonly request: FastifyRequest,
     readonly response: FastifyReply,
-  ) {}
+  ) {
+    this.headers = request.headers;
+  }
 
   get reply(): Reply {
     return replyOf(this.request, this.response);
@@ -55,10 +59,6 @@ export class FastifyExchange implements Exchange {
 
   get originalMethod(): unknown {
     return this.request.raw.originalMethod;
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.request.headers;
   }
 
   get scheme(): string {
@@ -90,7 +90,7 @@ export class FastifyExchange implements Exchange {
 
   replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const reply = this.response;
-    reply.code(page.status);
+    if (reply.statusCode !== page.status) reply.code(page.status);
     for (const [name, value] of page.headers)
       reply.header(name, name === 'vary' ? varyOnReplay(reply.getHeaders()[name], value) : value);
     if (page.etag !== undefined) reply.header('etag', page.etag);
@@ -99,10 +99,13 @@ export class FastifyExchange implements Exchange {
     if (isUnmodified(this, page)) {
       makeNotModified(reply);
       reply.send();
-    } else {
-      reply.header('content-length', page.body.length);
+    } else if (page.body.length === 0) {
+      // Fastify says so itself, but not to HEAD.
+      if (hasLength(page)) reply.header('content-length', 0);
       // An empty Buffer would be given a content type that the response never had.
-      reply.send(page.body.length === 0 ? undefined : (page.text ?? page.body));
+      reply.send();
+    } else {
+      reply.send(page.text ?? page.body);
     }
     silence(reply);
   }

@@ -79,7 +79,7 @@ export class PageCacheInterceptor implements NestInterceptor {
     }
     const call = pageCall(exchange, route, this.options.sessionCookies);
     if (call === undefined) return this.pass(exchange, next, { outcome: 'request', detail: 'credentials' });
-    if (call.target !== exchange.target)
+    if (call.target !== call.asked)
       exchange.hideTarget(call.target, (parameter) => route.query.counts(parameter));
     const refresh = this.reDispatch.markOf(exchange.incoming);
     if (refresh !== undefined) return this.reload(refresh, call, next);

@@ -4,17 +4,19 @@ import { scalarText } from '../cache/scalar-text.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { KeyPart } from './cache-page.options.js';
 import type { Exchange } from './exchange.js';
-import { pageSegments, targetSegment } from './page-key.js';
+import { targetSegment, withParts } from './page-key.js';
+import { placeOf } from './page-places.js';
 import { hasCredentials } from './page-policy.js';
 import type { PageRoute } from './page-route.js';
-import { pathTag, routeTag } from './page-tags.js';
 import { variantSegments } from './variants.js';
 
 /** A page that is asked for: by whom, and where it is kept. */
 export interface PageCall {
   readonly exchange: Exchange;
   readonly route: PageRoute;
-  /** The target without what does not count; what the handler sees. */
+  /** Path and query as the client sent them. */
+  readonly asked: string;
+  /** The same without what does not count; what the handler sees. */
   readonly target: string;
   readonly segments: string;
   /** The tags that are known beforehand. */
@@ -32,7 +34,7 @@ export function pageCall(
   route: PageRoute,
   sessionCookies: readonly string[],
 ): PageCall | undefined {
-  const { headers, scheme, host } = exchange;
+  const { headers } = exchange;
   const { declared, user, varyOn, isShared, query } = route;
   const identity = user?.(exchange.request as never) ?? '';
   if (identity === '' && !isShared && hasCredentials(headers, sessionCookies)) return undefined;
@@ -41,12 +43,12 @@ export function pageCall(
   if (identity !== '') parts.push(`@user=${userDigest(identity)}`);
   if (varyOn !== undefined)
     parts.push(`@by=${escapeSegment(textOf(varyOn(exchange.request as never) as KeyPart))}`);
+  const asked = exchange.target;
   // Middleware that rewrites the URL may go by what is in no key, such as a header; and handlers see all of what it wrote.
   const { url } = exchange.incoming;
-  if (url !== undefined && url !== exchange.target) parts.push(`@url=${targetSegment(url, query)}`);
-  const target = query.reduce(exchange.target);
-  const segments = pageSegments({ route: route.name, scheme, host, target, query, parts });
-  return { exchange, route, target, segments, tags: tagsOf(route, target) };
+  if (url !== undefined && url !== asked) parts.push(`@url=${targetSegment(url, query)}`);
+  const { target, segments, tags } = placeOf(route, exchange.scheme, exchange.host, asked);
+  return { exchange, route, asked, target, segments: withParts(segments, parts), tags };
 }
 
 /** What tells a page from all others of the application. */
@@ -76,15 +78,4 @@ function textOf(part: KeyPart): string {
     '`varyOn` of @CachePage answers text, numbers, booleans, or a list of these; ' +
       `it answered something of type ${typeof part}. Take from it what the page depends on.`,
   );
-}
-
-/** The tags of the last path of a route: those who ask for one page ask for it again. */
-const remembered = new WeakMap<PageRoute, { readonly target: string; readonly tags: readonly string[] }>();
-
-function tagsOf(route: PageRoute, target: string): readonly string[] {
-  const last = remembered.get(route);
-  if (last?.target === target) return last.tags;
-  const tags = [...new Set([routeTag(route.name), pathTag(target), ...route.staticTags])];
-  remembered.set(route, { target, tags });
-  return tags;
 }
