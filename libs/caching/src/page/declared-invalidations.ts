@@ -2,11 +2,8 @@ import type { Type } from '@nestjs/common';
 import { type DeclaredTargets, declaredTargets } from './invalidates-pages.decorator.js';
 import type { AnyPageTarget } from './page-target.js';
 import type { PageTargets, TargetTags } from './page-targets.js';
+import { type Handler, PerHandler } from './per-handler.js';
 import type { RoutePatterns } from './route-patterns.js';
-
-/** As Nest hands it out. */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
-type Handler = Function;
 
 /** Tags to invalidate. */
 export interface Change {
@@ -23,7 +20,7 @@ export interface DeclaredRoute {
 
 /** The only reader of what `@InvalidatesPages` records. */
 export class DeclaredInvalidations {
-  private readonly routes = new WeakMap<Handler, WeakMap<Type, DeclaredRoute>>();
+  private readonly routes = new PerHandler(read);
   private readonly resolved = new WeakMap<readonly AnyPageTarget[], readonly Change[]>();
 
   constructor(
@@ -32,11 +29,7 @@ export class DeclaredInvalidations {
   ) {}
 
   of(handler: Handler, controller: Type): DeclaredRoute {
-    let ofHandler = this.routes.get(handler);
-    if (ofHandler === undefined) this.routes.set(handler, (ofHandler = new WeakMap()));
-    let route = ofHandler.get(controller);
-    if (route === undefined) ofHandler.set(controller, (route = read(handler, controller)));
-    return route;
+    return this.routes.of(handler, controller);
   }
 
   /**

@@ -7,11 +7,8 @@ import type { ResolvedPagesOptions } from '../resolve-options.js';
 import type { CachePageMetadata } from './cache-page.decorator.js';
 import { declaredHeaders, declaredVariants } from './header-metadata.js';
 import { type PageRoute, pageRoute, suspiciousTtl } from './page-route.js';
+import { type Handler, PerHandler } from './per-handler.js';
 import { isRequestScoped } from './request-scope.js';
-
-/** As Nest hands it out. */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
-type Handler = Function;
 
 /** Metadata keys of Nest. */
 const VERSION = '__version__';
@@ -24,7 +21,7 @@ const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.ALL
 /** Which routes are cached, and how: the only reader of what `@CachePage` records. */
 @Injectable()
 export class PageRoutes {
-  private readonly known = new WeakMap<Handler, WeakMap<Type, PageRoute | null>>();
+  private readonly known = new PerHandler((handler, controller) => this.read(handler, controller));
   private readonly scoped = new WeakMap<Type, boolean>();
   private readonly logger = new Logger('Caching');
 
@@ -37,11 +34,7 @@ export class PageRoutes {
 
   /** The cached route of a handler, or `null`. */
   find(handler: Handler, controller: Type): PageRoute | null {
-    let ofHandler = this.known.get(handler);
-    if (ofHandler === undefined) this.known.set(handler, (ofHandler = new WeakMap()));
-    let route = ofHandler.get(controller);
-    if (route === undefined) ofHandler.set(controller, (route = this.read(handler, controller)));
-    return route;
+    return this.known.of(handler, controller);
   }
 
   /**
