@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConflictException, Controller, Get, Logger, Param, Post, Put, Res, type Type } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { of } from 'rxjs';
 import {
   CachePage,
@@ -241,6 +242,39 @@ describe('@InvalidatesPages', () => {
     const app = await start([PlainController]);
     expect(app.app.get(ApplicationConfig).getGlobalInterceptors()).toEqual([]);
     await app.close();
+  });
+
+  describe.each([
+    ['@CachePage', () => CachePage('1m'), /takes? @Cached/],
+    ['@InvalidatesPages', () => InvalidatesPages({ path: '/x' }), /PageCache\.invalidate/],
+  ])('%s where there is no route', (name, decorate, remedy) => {
+    class BasePrices {
+      read(): string {
+        return 'price';
+      }
+    }
+    decorate()(BasePrices.prototype, 'read', Object.getOwnPropertyDescriptor(BasePrices.prototype, 'read')!);
+
+    it.each([
+      ['a method of a service', 'providers'],
+      ['a method of a controller', 'controllers'],
+    ] as const)('is an error at start on %s, inherited or not', async (_what, place) => {
+      class Prices extends BasePrices {}
+      if (place === 'controllers') Controller()(Prices);
+      const starting = (): Promise<TestingModule> =>
+        Test.createTestingModule({ imports: [CachingModule.forRoot()], [place]: [Prices] }).compile();
+      const message = new RegExp(`${name} on Prices\\.read: it is no HTTP route`);
+      await expect(starting()).rejects.toThrow(InvalidDecorationError);
+      await expect(starting()).rejects.toThrow(message);
+      await expect(starting()).rejects.toThrow(remedy);
+    });
+
+    it('is an error at start on a class that is no controller', async () => {
+      class Plain {}
+      decorate()(Plain);
+      const starting = Test.createTestingModule({ imports: [CachingModule.forRoot()], providers: [Plain] });
+      await expect(starting.compile()).rejects.toThrow(`${name} on Plain: it is no controller`);
+    });
   });
 
   it('refuses to stand where it cannot work', () => {

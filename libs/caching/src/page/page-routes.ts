@@ -6,6 +6,7 @@ import { InvalidDecorationError } from '../errors.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import type { CachePageMetadata } from './cache-page.decorator.js';
 import { declaredHeaders, declaredVariants } from './header-metadata.js';
+import { assertOnRoutes } from './misplaced-decorators.js';
 import { type PageRoute, pageRoute, suspiciousTtl } from './page-route.js';
 import { type Handler, PerHandler } from './per-handler.js';
 import { isRequestScoped } from './request-scope.js';
@@ -38,11 +39,13 @@ export class PageRoutes {
   }
 
   /**
-   * Whether any controller of the application has a cached route. Checks all of them, so that a mistake shows at start.
+   * Whether any controller of the application has a cached route. Checks all of them, and whether a page decorator stands
+   * where there is no route, so that a mistake shows at start.
    *
    * @throws UnknownCacheError, InvalidDecorationError
    */
   inspect(): boolean {
+    assertOnRoutes(this.modules);
     return this.all().length > 0;
   }
 
