@@ -21,16 +21,18 @@ export class Breaker {
     private readonly clock: Clock,
   ) {}
 
+  /** Whether a call may be made now. */
+  get isReady(): boolean {
+    return this.retryAt === undefined || this.clock.monotonic() >= this.retryAt;
+  }
+
   /**
-   * Whether a call that takes at most so many milliseconds may be made now. While the circuit is open, a caller that is
-   * told yes is the one that tries, and nobody else does until its time is over.
+   * A call begins that takes at most so many milliseconds. While the circuit is open it is the one that tries, and nobody
+   * else does until its time is over.
    */
-  admits(deadlineMs: number): boolean {
-    if (this.retryAt === undefined) return true;
-    const now = this.clock.monotonic();
-    if (now < this.retryAt) return false;
-    this.retryAt = now + Math.max(this.options.pauseMs, deadlineMs);
-    return true;
+  begin(deadlineMs: number): void {
+    if (this.retryAt === undefined) return;
+    this.retryAt = this.clock.monotonic() + Math.max(this.options.pauseMs, deadlineMs);
   }
 
   succeeded(): void {

@@ -108,10 +108,13 @@ export class FailurePolicy {
   ): Awaitable<T> {
     if (this.isClosed) throw new CacheClosedError(this.cache);
     const deadline = isWrite ? this.options.writeDeadline : this.options.readDeadline;
-    if (!this.reads.admits(deadline) || (isWrite && !this.writes.admits(deadline))) {
+    // Both are asked before either is told, or one would hold its turn free for a call that the other refuses.
+    if (!this.reads.isReady || (isWrite && !this.writes.isReady)) {
       this.counters.shortCircuited += 1;
       return onFailure(new CircuitOpenError(this.cache, operation, { cause: this.lastFailure }));
     }
+    this.reads.begin(deadline);
+    if (isWrite) this.writes.begin(deadline);
     let answer: Awaitable<T>;
     try {
       answer = call();
