@@ -14,4 +14,13 @@ describe('FinalKeys', () => {
     expect(finalKeys.of('page', long, 1)).not.toBe(finalKeys.of('page', long, 1));
     expect(finalKeys.of('page', long, 1)).toEqual(finalKeys.of('page', long, 1));
   });
+
+  it('finds a key where its segments are, and never takes one for the other', () => {
+    expect(finalKeys.ofKey('value', 'a b', 1)).toBe(finalKeys.of('value', 'a%20b', 1));
+    expect(finalKeys.ofKey('value', 'a%20b', 1)).toBe(finalKeys.of('value', 'a%2520b', 1));
+    expect(finalKeys.ofKey('value', 'a b', 2).fullKey).not.toBe(finalKeys.ofKey('value', 'a b', 1).fullKey);
+    expect(finalKeys.ofKey('fragment', 'a b', 1).fullKey).not.toBe(
+      finalKeys.ofKey('value', 'a b', 1).fullKey,
+    );
+  });
 });

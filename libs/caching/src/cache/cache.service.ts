@@ -23,7 +23,7 @@ import type { Found } from './entries.js';
 import { explainKey } from './explain.js';
 import type { Explanation } from './explanation.js';
 import { isPromise } from './failure-policy.js';
-import { assertKey, assertVersion, escapeKey, unescapeKey } from './keys.js';
+import { assertVersion, checkedKey, escapeKey, unescapeKey } from './keys.js';
 import { Listing } from './listing.js';
 import { type Lock, Locks } from './locks.js';
 import { PresentEntries } from './present-entries.js';
@@ -89,7 +89,7 @@ export class CacheService {
    */
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
-      const found = this.reads.one(this.segments(key), this.version(options));
+      const found = this.reads.one(this.checked(key), this.version(options));
       if (isPromise(found)) return Promise.resolve(found.then((later) => this.answer<T>(later, options)));
       return Promise.resolve(this.answer<T>(found, options));
     } catch (error) {
@@ -137,15 +137,14 @@ export class CacheService {
    */
   getOrSet<T>(key: string, factory: Factory<T>, options?: Ttl | GetOrSetOptions): Promise<T> {
     try {
-      const segments = this.segments(key);
-      const given = asOptions(options);
-      const version = this.version(given);
+      const version = this.version(asOptions(options));
+      this.checked(key);
       if (this.reads.answerAtOnce && typeof factory === 'function') {
-        const found = this.reads.one(segments, version);
+        const found = this.reads.one(key, version);
         if (found !== undefined && !isPromise(found))
-          return Promise.resolve(this.answer<T>(found, given) as T);
+          return Promise.resolve(this.answer<T>(found, asOptions(options)) as T);
       }
-      return this.loads.one({ key, segments }, version, factory, options);
+      return this.loads.one({ key, segments: escapeKey(key) }, version, factory, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -168,7 +167,7 @@ export class CacheService {
 
   /** Whether the key is present, `null` included; `false` while the backend is away. (Django: `has_key`) */
   async has(key: string, options?: VersionOptions): Promise<boolean> {
-    return (await this.reads.one(this.segments(key), this.version(options))) !== undefined;
+    return (await this.reads.one(this.checked(key), this.version(options))) !== undefined;
   }
 
   /**
@@ -405,9 +404,12 @@ export class CacheService {
   }
 
   private segments(key: string): string {
+    return escapeKey(this.checked(key));
+  }
+
+  private checked(key: string): string {
     this.assertOpen();
-    assertKey(key);
-    return escapeKey(key);
+    return checkedKey(key);
   }
 
   private assertOpen(): void {

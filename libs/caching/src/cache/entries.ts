@@ -4,7 +4,7 @@ import type { Counters } from './counters.js';
 import { type FailurePolicy, isPromise } from './failure-policy.js';
 import { FinalKeys, type KeyPair } from './final-keys.js';
 import type { Journal } from './journal.js';
-import type { KeyKind, KeySpace } from './keys.js';
+import { escapeKey, type KeyKind, type KeySpace } from './keys.js';
 import { type EntryCodec, type Found, Payloads } from './payloads.js';
 import { itself, presentIn, type Sight, Sights } from './sights.js';
 import type { Stamps } from './stamps.js';
@@ -60,21 +60,20 @@ export class Entries {
     this.answersAtOnce = !backend.capabilities.shared && backend.capabilities.holdsObjects;
   }
 
-  /** What is present under a key; `undefined` for a miss, a payload that does not parse, or a failing backend. */
+  /** What is present there; `undefined` for a miss, a payload that does not parse, or a failing backend. */
   read<T>(codec: EntryCodec<T>, segments: string, version: number): Awaitable<Found<T>> {
-    if (!this.answersAtOnce) return this.readLater({ codec, segments, version });
-    const { key, fullKey } = this.finalKeys.of(codec.kind, segments, version);
-    const payload = this.getAtOnce(key);
-    if (payload === LATER) return this.readLater({ codec, segments, version });
-    const held = this.payloads.open(codec, payload, fullKey);
-    if (
-      held === undefined ||
-      (this.journal.isEmpty && (typeof held === 'number' || held.guard === undefined))
-    )
-      return held;
-    return this.sights.of({ key, fullKey }, payload, held, this.tags.peek).freshness === 'fresh'
-      ? held
-      : undefined;
+    const found = this.answersAtOnce
+      ? this.readAtOnce(codec, this.finalKeys.of(codec.kind, segments, version))
+      : LATER;
+    return found === LATER ? this.readLater({ codec, segments, version }) : found;
+  }
+
+  /** {@link read} of a key of which nothing is escaped yet. */
+  readKey<T>(codec: EntryCodec<T>, key: string, version: number): Awaitable<Found<T>> {
+    const found = this.answersAtOnce
+      ? this.readAtOnce(codec, this.finalKeys.ofKey(codec.kind, key, version))
+      : LATER;
+    return found === LATER ? this.readLater({ codec, segments: escapeKey(key), version }) : found;
   }
 
   /** Reads many, in the order of the keys, in one round trip; one more if any of them has tags. */
@@ -240,6 +239,18 @@ export class Entries {
   /** Milliseconds since 1970 by the store's clock, for the stamps of new entries. */
   now(): number {
     return this.clock.now();
+  }
+
+  private readAtOnce<T>(codec: EntryCodec<T>, pair: KeyPair): Found<T> | typeof LATER {
+    const payload = this.getAtOnce(pair.key);
+    if (payload === LATER) return LATER;
+    const held = this.payloads.open(codec, payload, pair.fullKey);
+    if (
+      held === undefined ||
+      (this.journal.isEmpty && (typeof held === 'number' || held.guard === undefined))
+    )
+      return held;
+    return presentIn(this.sights.of(pair, payload, held, this.tags.peek));
   }
 
   private getAtOnce(key: string): Payload | undefined | typeof LATER {

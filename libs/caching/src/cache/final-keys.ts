@@ -1,4 +1,4 @@
-import { boundedKey, type KeyKind, type KeySpace, MAX_KEY_BYTES } from './keys.js';
+import { boundedKey, escapeKey, type KeyKind, type KeySpace, MAX_KEY_BYTES } from './keys.js';
 import type { Stamps } from './stamps.js';
 
 /** Where an operation goes: the final key, and the full one before it was bounded. */
@@ -9,18 +9,22 @@ export interface KeyPair {
 
 /** What keys of one kind and version begin with, and those made lately. */
 interface Base {
+  readonly kind: KeyKind;
+  readonly version: number;
   readonly epoch: number;
   readonly base: string;
-  readonly pairs: Map<string, KeyPair>;
+  readonly bySegments: Map<string, KeyPair>;
+  readonly byKey: Map<string, KeyPair>;
 }
 
 /** Versions and keys come from callers, so what is remembered of them is bounded, in number and in length. */
 const MAX_BASES = 100;
 const MAX_PAIRS = 10_000;
 
-/** The final keys of the epoch that was last seen. Joining strings and hashing the result costs more than a lookup. */
+/** The final keys of the epoch that was last seen. Escaping, joining and hashing a key costs more than a lookup. */
 export class FinalKeys {
   private readonly bases = new Map<string, Base>();
+  private last: Base | undefined;
 
   constructor(
     private readonly keys: KeySpace,
@@ -29,15 +33,14 @@ export class FinalKeys {
 
   /** Where the segments of a kind and version are. */
   of(kind: KeyKind, segments: string, version: number): KeyPair {
-    const { base, pairs } = this.base(kind, version);
-    const known = pairs.get(segments);
-    if (known !== undefined) return known;
-    const fullKey = base + segments;
-    const pair = { fullKey, key: boundedKey(fullKey) };
-    if (segments.length > MAX_KEY_BYTES) return pair;
-    if (pairs.size >= MAX_PAIRS) pairs.clear();
-    pairs.set(segments, pair);
-    return pair;
+    const { base, bySegments } = this.base(kind, version);
+    return bySegments.get(segments) ?? remembered(bySegments, segments, pairOf(base, segments));
+  }
+
+  /** Where a key is of which nothing is escaped yet. */
+  ofKey(kind: KeyKind, key: string, version: number): KeyPair {
+    const { byKey } = this.base(kind, version);
+    return byKey.get(key) ?? remembered(byKey, key, this.of(kind, escapeKey(key), version));
   }
 
   /** Whether a key is of the epoch that was last seen. */
@@ -46,15 +49,41 @@ export class FinalKeys {
     return epoch !== undefined && fullKey.startsWith(this.keys.epochPrefix(epoch));
   }
 
-  /** Made once for each epoch. */
   private base(kind: KeyKind, version: number): Base {
+    const { last } = this;
     const epoch = this.stamps.current?.epoch ?? 0;
-    const name = version === 1 ? kind : `${kind}${version}`;
+    if (last?.kind === kind && last.version === version && last.epoch === epoch) return last;
+    return (this.last = this.baseOf(kind, version, epoch));
+  }
+
+  /** Made once for each epoch. */
+  private baseOf(kind: KeyKind, version: number, epoch: number): Base {
+    const name = `${kind}${version}`;
     const made = this.bases.get(name);
     if (made?.epoch === epoch) return made;
     if (this.bases.size > MAX_BASES) this.bases.clear();
-    const base = { epoch, base: this.keys.base(epoch, version, kind), pairs: new Map<string, KeyPair>() };
+    const base: Base = {
+      kind,
+      version,
+      epoch,
+      base: this.keys.base(epoch, version, kind),
+      bySegments: new Map<string, KeyPair>(),
+      byKey: new Map<string, KeyPair>(),
+    };
     this.bases.set(name, base);
     return base;
   }
+}
+
+/** Joined and not added: a sum of strings stays in two parts, which every lookup would have to walk. */
+function pairOf(base: string, segments: string): KeyPair {
+  const fullKey = [base, segments].join('');
+  return { fullKey, key: boundedKey(fullKey) };
+}
+
+function remembered(pairs: Map<string, KeyPair>, name: string, pair: KeyPair): KeyPair {
+  if (name.length > MAX_KEY_BYTES) return pair;
+  if (pairs.size >= MAX_PAIRS) pairs.clear();
+  pairs.set(name, pair);
+  return pair;
 }

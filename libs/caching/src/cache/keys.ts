@@ -91,15 +91,10 @@ export function escapeSegment(segment: string): string {
   return UNSAFE_SEGMENT.test(segment) ? segment.replace(UNSAFE_SEGMENT_ALL, escapeCharacter) : segment;
 }
 
-/**
- * @throws InvalidKeyError unless the key is a string. Every string is legal.
- */
-export function assertKey(key: unknown): asserts key is string {
-  if (typeof key === 'string') return;
-  throw new InvalidKeyError(
-    `A key must be a string, and this one is ${key === null ? 'null' : `of type ${typeof key}`}. ` +
-      'Build one from the parts that matter, such as `user:${id}`.',
-  );
+/** The key itself. @throws InvalidKeyError unless it is a string. Every string is legal. */
+export function checkedKey(key: unknown): string {
+  if (typeof key !== 'string') throw notAKey(key);
+  return key;
 }
 
 /**
@@ -118,4 +113,11 @@ function escapeCharacter(character: string): string {
   if (code >= 0xd800 && code <= 0xdfff) return `%u${code.toString(16).toUpperCase()}`;
   if (code >= 0x80) return encodeURIComponent(character);
   return `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function notAKey(key: unknown): InvalidKeyError {
+  return new InvalidKeyError(
+    `A key must be a string, and this one is ${key === null ? 'null' : `of type ${typeof key}`}. ` +
+      'Build one from the parts that matter, such as `user:${id}`.',
+  );
 }

@@ -72,6 +72,10 @@ export class Payloads {
       const entry = payload as unknown as Entry<T>;
       return fullKey.length <= MAX_KEY_BYTES || entry.fullKey === fullKey ? entry : undefined;
     }
+    return this.openFrame(codec, payload, fullKey);
+  }
+
+  private openFrame<T>(codec: EntryCodec<T>, payload: Uint8Array, fullKey: string): Found<T> {
     const frame = decodeFrame(payload, fullKey);
     if (frame !== undefined) {
       const { createdAt, loadMs, guard } = frame;

@@ -52,7 +52,7 @@ export class ValueLoads {
     assertFactory(factory, 'getOrSet(key, () => load())');
     const isCopy = asOptions(options)?.copy === true;
     if (this.reads.areRemembered) {
-      const found = await this.reads.one(asked.segments, version);
+      const found = await this.reads.one(asked.key, version);
       if (found !== undefined) {
         this.engine.entries.counters.hits += 1;
         return valueOf(keptIn(found), isCopy) as T;

@@ -1,6 +1,7 @@
 import type { Awaitable } from '../backends/cache-backend.js';
 import { Converters } from './converters.js';
 import type { Entries, EntryCodec, Found } from './entries.js';
+import { escapeKey } from './keys.js';
 import { RequestMemo } from './request-memo.js';
 import { createValueCodec, type KeptValue } from './values.js';
 
@@ -30,10 +31,11 @@ export class ValueReads {
     this.answerAtOnce = entries.answersAtOnce;
   }
 
-  one(segments: string, version: number): Awaitable<Found<KeptValue>> {
+  /** The caller's key, of which nothing is escaped yet. */
+  one(key: string, version: number): Awaitable<Found<KeptValue>> {
     const { memo } = this;
-    if (memo === undefined) return this.entries.read(this.codec, segments, version);
-    return memo.read(nameOf(segments, version), () => this.entries.read(this.codec, segments, version));
+    if (memo === undefined) return this.entries.readKey(this.codec, key, version);
+    return memo.read(nameOf(escapeKey(key), version), () => this.entries.readKey(this.codec, key, version));
   }
 
   async many(segments: readonly string[], version: number): Promise<readonly Found<KeptValue>[]> {
