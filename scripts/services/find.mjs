@@ -46,7 +46,9 @@ export async function findService(
         await sources.apt.install(list);
         const installed = findPrograms(name, folders, env);
         if (installed !== undefined) return { ...installed, how: `${list.join(', ')} by apt-get` };
-        failures.push(`apt-get installed ${list.join(', ')}, which brought no ${WANTED[name].programs[0]}`);
+        failures.push(
+          `apt-get installed ${list.join(', ')}, which did not bring ${WANTED[name].programs.join(' and ')}`,
+        );
       } catch (error) {
         failures.push(error.message);
       }

@@ -95,8 +95,9 @@ export const RECIPES = {
   mariadb: {
     variable: 'MYSQL_URL',
     port: 3306,
-    programs: ['mariadbd', 'mariadb-install-db'],
-    packages: [['mariadb-server-core'], ['mariadb-server']],
+    // The last one is called by the second. Debian has moved it from the package of the server to that of the client.
+    programs: ['mariadbd', 'mariadb-install-db', 'my_print_defaults'],
+    packages: [['mariadb-server-core', 'mariadb-client-core'], ['mariadb-server']],
     image: {
       command: ['mariadbd'],
       environment: {
