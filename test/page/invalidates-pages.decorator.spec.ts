@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConflictException, Controller, Get, Logger, Param, Post, Put, Res, type Type } from '@nestjs/common';
+import {
+  ConflictException,
+  Controller,
+  Get,
+  Logger,
+  type ModuleMetadata,
+  Param,
+  Post,
+  Put,
+  Res,
+  type Type,
+} from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { of } from 'rxjs';
@@ -255,25 +266,39 @@ describe('@InvalidatesPages', () => {
     }
     decorate()(BasePrices.prototype, 'read', Object.getOwnPropertyDescriptor(BasePrices.prototype, 'read')!);
 
-    it.each([
-      ['a method of a service', 'providers'],
-      ['a method of a controller', 'controllers'],
-    ] as const)('is an error at start on %s, inherited or not', async (_what, place) => {
-      class Prices extends BasePrices {}
-      if (place === 'controllers') Controller()(Prices);
-      const starting = (): Promise<TestingModule> =>
-        Test.createTestingModule({ imports: [CachingModule.forRoot()], [place]: [Prices] }).compile();
-      const message = new RegExp(`${name} on Prices\\.read: it is no HTTP route`);
-      await expect(starting()).rejects.toThrow(InvalidDecorationError);
-      await expect(starting()).rejects.toThrow(message);
-      await expect(starting()).rejects.toThrow(remedy);
+    const starting = async (metadata: ModuleMetadata): Promise<TestingModule> =>
+      (await Test.createTestingModule({ imports: [CachingModule.forRoot()], ...metadata }).compile()).init();
+
+    class Prices extends BasePrices {}
+    class PricesController extends BasePrices {}
+    Controller()(PricesController);
+
+    it.each<[string, string, ModuleMetadata]>([
+      ['of a service', 'Prices', { providers: [Prices] }],
+      ['of a controller', 'PricesController', { controllers: [PricesController] }],
+      [
+        'of what a factory makes',
+        'Prices',
+        { providers: [{ provide: 'p', useFactory: () => new Prices() }] },
+      ],
+      ['of a value', 'Prices', { providers: [{ provide: 'p', useValue: new Prices() }] }],
+    ])('is an error at start on a method %s, inherited or not', async (_what, type, metadata) => {
+      const message = new RegExp(`${name} on ${type}\\.read: it is no HTTP route`);
+      await expect(starting(metadata)).rejects.toThrow(InvalidDecorationError);
+      await expect(starting(metadata)).rejects.toThrow(message);
+      await expect(starting(metadata)).rejects.toThrow(remedy);
     });
 
     it('is an error at start on a class that is no controller', async () => {
       class Plain {}
       decorate()(Plain);
-      const starting = Test.createTestingModule({ imports: [CachingModule.forRoot()], providers: [Plain] });
-      await expect(starting.compile()).rejects.toThrow(`${name} on Plain: it is no controller`);
+      await expect(starting({ providers: [Plain] })).rejects.toThrow(`${name} on Plain: it is no controller`);
+    });
+
+    it('is looked for in values of every kind', async () => {
+      const values = [null, 'text', {}, [], Object.create(null), Object.create(Object.create(null)), () => 1];
+      const providers = values.map((useValue, index) => ({ provide: `v${index}`, useValue }));
+      await (await starting({ providers })).close();
     });
   });
 

@@ -23,6 +23,7 @@ import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { DecoratedMethods } from './method/decorated-methods.js';
 import { MethodCaches } from './method/method-caches.js';
 import { FragmentCache } from './fragment/fragment-cache.service.js';
+import { assertOnRoutes } from './page/misplaced-decorators.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
 import { PageCache } from './page/page-cache.service.js';
 import { pageProviders } from './page/page.providers.js';
@@ -38,7 +39,7 @@ import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.j
 @Module({})
 export class CachingModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
     private readonly registry: CacheRegistry,
     private readonly pages: PageCacheInstaller,
     private readonly adapter: HttpAdapterHost,
@@ -71,6 +72,7 @@ export class CachingModule implements NestModule, OnModuleInit, OnApplicationShu
 
   onModuleInit(): void {
     this.methods.inspect();
+    assertOnRoutes(this.modules);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,16 +1,9 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { InvalidDecorationError } from '../errors.js';
+import { isOfClass, prototypeOf, type Wrapper, wrappersIn } from '../nest-container.js';
 import { connectInstance } from './connect.js';
 import { type Decoration, decorationsOf, titleOf } from './decorations.js';
 import type { MethodCaches } from './method-caches.js';
-
-/** As Nest keeps it. */
-type Wrapper =
-  ModulesContainer extends Map<string, infer Module>
-    ? Module extends { readonly providers: Map<unknown, infer Provider> }
-      ? Provider
-      : never
-    : never;
 
 /** The decorated methods of an application, looked at when it starts, so that a mistake shows then and not on a call. */
 export class DecoratedMethods {
@@ -21,18 +14,13 @@ export class DecoratedMethods {
 
   /** @throws UnknownCacheError, InvalidDecorationError */
   inspect(): void {
-    for (const { providers, controllers, injectables } of this.modules.values()) {
-      for (const collection of [providers, controllers, injectables]) {
-        for (const wrapper of collection.values()) this.inspectOne(wrapper);
-      }
-    }
+    for (const wrapper of wrappersIn(this.modules)) this.inspectOne(wrapper);
   }
 
   private inspectOne(wrapper: Wrapper): void {
-    const isClass = !wrapper.isFactory && typeof wrapper.metatype === 'function';
-    const instance: unknown = isClass ? undefined : wrapper.instance;
-    const prototype: unknown = isClass ? wrapper.metatype?.prototype : prototypeOf(instance);
-    if (typeof prototype !== 'object' || prototype === null) return;
+    const instance: unknown = isOfClass(wrapper) ? undefined : wrapper.instance;
+    const prototype = prototypeOf(wrapper);
+    if (prototype === undefined) return;
     const decorations = decorationsOf(prototype);
     if (decorations.length === 0) return;
     if (Object.isExtensible(instance)) connectInstance(instance as object, this.caches);
@@ -43,10 +31,6 @@ export class DecoratedMethods {
       if (isRequestScoped && decoration.keyedBy === 'arguments') throw requestScoped(decoration);
     }
   }
-}
-
-function prototypeOf(instance: unknown): unknown {
-  return typeof instance === 'object' && instance !== null ? Object.getPrototypeOf(instance) : undefined;
 }
 
 function requestScoped(decoration: Decoration): InvalidDecorationError {

@@ -1,11 +1,8 @@
-import type { Type } from '@nestjs/common';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { CACHE_PAGE_METADATA, INVALIDATES_PAGES_METADATA } from '../caching.constants.js';
 import { InvalidDecorationError } from '../errors.js';
-
-/** Metadata keys of Nest. */
-const CONTROLLER = '__controller__';
-const PATH = 'path';
+import { prototypeOf, wrappersIn } from '../nest-container.js';
+import { NEST_METADATA } from './nest-metadata.js';
 
 const DECORATORS = [
   {
@@ -28,33 +25,27 @@ const scanner = new MetadataScanner();
  * @throws InvalidDecorationError
  */
 export function assertOnRoutes(modules: ModulesContainer): void {
-  for (const { controllers, providers, injectables } of modules.values()) {
-    for (const wrapper of [...controllers.values(), ...providers.values(), ...injectables.values()])
-      if (!wrapper.isFactory && isClass(wrapper.metatype)) assertOfClass(wrapper.metatype);
-  }
+  const prototypes = wrappersIn(modules).map(prototypeOf);
+  for (const prototype of new Set(prototypes)) if (prototype !== undefined) assertOfClass(prototype);
 }
 
-function assertOfClass(type: Type): void {
-  const prototype = type.prototype as Readonly<Record<string, object>>;
+function assertOfClass(prototype: object): void {
+  const type: unknown = prototype.constructor;
+  if (typeof type !== 'function') return;
+  const methods = prototype as Readonly<Record<string, object>>;
   const misplaced = scanner
     .getAllMethodNames(prototype)
-    .filter((name) => !Reflect.hasMetadata(PATH, prototype[name]!));
+    .filter((name) => !Reflect.hasMetadata(NEST_METADATA.path, methods[name]!));
   for (const { key, name, remedy } of DECORATORS) {
     const refuse = (place: string, what: string): never => {
       throw new InvalidDecorationError(
         `${name} on ${place}: ${what}, so the decorator would do nothing. ${remedy}`,
       );
     };
-    if (Reflect.hasOwnMetadata(key, type) && !Reflect.hasMetadata(CONTROLLER, type))
+    if (Reflect.hasOwnMetadata(key, type) && !Reflect.hasMetadata(NEST_METADATA.controller, type))
       refuse(type.name, 'it is no controller');
     for (const method of misplaced)
-      if (Reflect.hasMetadata(key, prototype[method]!))
+      if (Reflect.hasMetadata(key, methods[method]!))
         refuse(`${type.name}.${method}`, 'it is no HTTP route (@Get(), @Post() and the like)');
   }
-}
-
-function isClass(metatype: unknown): metatype is Type {
-  return (
-    typeof metatype === 'function' && typeof metatype.prototype === 'object' && metatype.prototype !== null
-  );
 }

@@ -6,16 +6,11 @@ import { InvalidDecorationError } from '../errors.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
 import type { CachePageMetadata } from './cache-page.decorator.js';
 import { declaredHeaders, declaredVariants } from './header-metadata.js';
-import { assertOnRoutes } from './misplaced-decorators.js';
+import { NEST_METADATA } from './nest-metadata.js';
 import { type PageRoute, pageRoute, suspiciousTtl } from './page-route.js';
 import { type Handler, PerHandler } from './per-handler.js';
 import { isRequestScoped } from './request-scope.js';
 
-/** Metadata keys of Nest. */
-const VERSION = '__version__';
-const SSE = '__sse__';
-const PATH = 'path';
-const METHOD = 'method';
 /** Of the enumeration `RequestMethod`: the methods whose responses are cached. */
 const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.ALL];
 
@@ -39,13 +34,11 @@ export class PageRoutes {
   }
 
   /**
-   * Whether any controller of the application has a cached route. Checks all of them, and whether a page decorator stands
-   * where there is no route, so that a mistake shows at start.
+   * Whether any controller of the application has a cached route. Checks all of them, so that a mistake shows at start.
    *
    * @throws UnknownCacheError, InvalidDecorationError
    */
   inspect(): boolean {
-    assertOnRoutes(this.modules);
     return this.all().length > 0;
   }
 
@@ -55,13 +48,13 @@ export class PageRoutes {
     if (metadata === undefined || headers.isNeverCached) return null;
     const name = `${controller.name}.${handler.name}`;
     const isOwn = Reflect.hasMetadata(CACHE_PAGE_METADATA, handler);
-    if (Reflect.hasMetadata(SSE, handler)) {
+    if (Reflect.hasMetadata(NEST_METADATA.sse, handler)) {
       if (!isOwn) return null;
       throw new InvalidDecorationError(
         `@CachePage on ${name}: an @Sse route has no end to store. Remove the decorator.`,
       );
     }
-    if (isOwn && !CACHED_METHODS.includes(Reflect.getMetadata(METHOD, handler))) {
+    if (isOwn && !CACHED_METHODS.includes(Reflect.getMetadata(NEST_METADATA.method, handler))) {
       throw new InvalidDecorationError(
         `@CachePage on ${name}: the route answers no GET, and pages are made of nothing else. Remove the decorator; ` +
           'on a controller it passes such routes over.',
@@ -70,7 +63,9 @@ export class PageRoutes {
     const warning = suspiciousTtl(name, metadata.ttl);
     if (warning !== undefined) this.logger.warn(warning);
     const version = JSON.stringify(
-      Reflect.getMetadata(VERSION, handler) ?? Reflect.getMetadata(VERSION, controller) ?? null,
+      Reflect.getMetadata(NEST_METADATA.version, handler) ??
+        Reflect.getMetadata(NEST_METADATA.version, controller) ??
+        null,
       (_key, value: unknown) => (typeof value === 'symbol' ? String(value) : value),
     );
     return pageRoute({
@@ -90,7 +85,9 @@ export class PageRoutes {
     ]);
     const { site } = this.pages;
     if (own !== undefined || site === undefined) return own;
-    return CACHED_METHODS.includes(Reflect.getMetadata(METHOD, handler)) ? { ttl: site } : undefined;
+    return CACHED_METHODS.includes(Reflect.getMetadata(NEST_METADATA.method, handler))
+      ? { ttl: site }
+      : undefined;
   }
 
   /** The caches that keep pages: those of the routes, and the one of the module. */
@@ -132,7 +129,11 @@ function handlersOf(controller: Type): Handler[] {
     prototype = Object.getPrototypeOf(prototype) as object
   ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-      if (passedOver(name) || typeof value !== 'function' || !Reflect.hasMetadata(PATH, value as object))
+      if (
+        passedOver(name) ||
+        typeof value !== 'function' ||
+        !Reflect.hasMetadata(NEST_METADATA.path, value as object)
+      )
         continue;
       handlers.set(name, value as Handler);
     }

@@ -3,6 +3,7 @@ import { type ApplicationConfig, MetadataScanner, type ModulesContainer } from '
 import { LegacyRouteConverter } from '@nestjs/core/internal';
 import { PathsExplorer, type RouteDefinition } from '@nestjs/core/router/paths-explorer.js';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
+import { NEST_METADATA } from './nest-metadata.js';
 import type { PageRoute } from './page-route.js';
 import type { PageRoutes } from './page-routes.js';
 import { PathPattern } from './path-pattern.js';
@@ -20,11 +21,6 @@ export interface MappedRoute extends MappedHandler {
   readonly page: PageRoute | null;
   readonly patterns: readonly PathPattern[];
 }
-
-/** Metadata keys of Nest. */
-const PATH = 'path';
-const VERSION = '__version__';
-const MODULE_PATH = '__module_path__';
 
 /** The request methods whose handlers make pages. */
 const PAGE_METHODS: readonly RequestMethod[] = [RequestMethod.GET, RequestMethod.ALL];
@@ -135,8 +131,11 @@ export class RoutePatterns {
 
   /** The path that `RouterModule` gave a module. */
   private pathOf(module: object): string | undefined {
-    const own: unknown = Reflect.getMetadata(`${MODULE_PATH}${this.modules.applicationId}`, module);
-    return (own ?? Reflect.getMetadata(MODULE_PATH, module)) as string | undefined;
+    const own: unknown = Reflect.getMetadata(
+      `${NEST_METADATA.modulePath}${this.modules.applicationId}`,
+      module,
+    );
+    return (own ?? Reflect.getMetadata(NEST_METADATA.modulePath, module)) as string | undefined;
   }
 }
 
@@ -154,7 +153,7 @@ type Handler = Function;
 
 /** The paths of a controller. */
 function pathsOf(controller: Type): readonly string[] {
-  const path = Reflect.getMetadata(PATH, controller) as string | readonly string[];
+  const path = Reflect.getMetadata(NEST_METADATA.path, controller) as string | readonly string[];
   return [path].flat().map(withLeadingSlash);
 }
 
@@ -163,7 +162,7 @@ function versionOf(
   versioning: VersioningOptions | undefined,
 ): Place['controllerVersion'] | undefined {
   if (versioning === undefined) return undefined;
-  return (Reflect.getMetadata(VERSION, controller) ??
+  return (Reflect.getMetadata(NEST_METADATA.version, controller) ??
     versioning.defaultVersion) as Place['controllerVersion'];
 }
 
