@@ -290,6 +290,19 @@ describeService('redis', (service) => {
       await cache.close();
     });
 
+    it('gives the tags of what it hits to what is made of it', async () => {
+      const cache = await openCache({ url: service().url, keyPrefix: randomUUID(), requestMemo: true });
+      let price = 1;
+      const inner = () => cache.getOrSet('product', () => price, { tags: ['product'] });
+      const outer = () => cache.getOrSet('list', async () => [await inner()]);
+      await inner();
+      expect(await outer()).toEqual([1]);
+      price = 2;
+      await cache.invalidateTags(['product']);
+      expect(await outer()).toEqual([2]);
+      await cache.close();
+    });
+
     it.each(PLATFORMS)('remembers for each HTTP request by itself, on %s', async (platform) => {
       @Controller()
       class Twice {

@@ -113,12 +113,12 @@ export class Entries {
     tags: readonly string[],
     as: (sight: Sight<T>) => R,
   ): Awaitable<R> {
-    const { current } = this.stamps;
+    const { current, latest } = this.stamps;
     const all = () => this.lookAtAll([address], tags).then(([sight]) => as(sight!));
     if (tags.length > 0 || current === undefined || !this.isControlAsked) return all();
     const pair = this.finalKeys.of(address.codec.kind, address.segments, address.version);
     const seen = ([payload, record]: readonly (Payload | undefined)[]): Awaitable<R> => {
-      if (!this.isStill(current.epoch, record)) return all();
+      if (!this.isStill(current.epoch, record, latest)) return all();
       const held = this.payloads.open(address.codec, payload, pair.fullKey);
       if (typeof held !== 'object' || held.guard === undefined)
         return as(this.sights.of(pair, payload, held, NO_RECORDS));
@@ -147,9 +147,10 @@ export class Entries {
         ...unknown.flatMap((tag) => this.tags.recordKey(tag) ?? []),
       ];
       const { isControlAsked } = this;
+      const { latest } = this.stamps;
       if (isControlAsked) asked.push(this.keys.controlKey);
       const payloads = await this.backend.getMany(asked);
-      if (isControlAsked && !this.isStill(epoch, payloads.pop())) {
+      if (isControlAsked && !this.isStill(epoch, payloads.pop(), latest)) {
         if (!isRepeated) continue;
         // A cache that is cleared all the time is empty.
         payloads.length = 0;
@@ -194,8 +195,9 @@ export class Entries {
   async readTags(tags: readonly string[]): Promise<{ readonly stamp: number; readonly recordOf: RecordOf }> {
     if (this.backend.capabilities.shared) {
       const keys = tags.flatMap((tag) => this.tags.recordKey(tag) ?? []);
+      const { latest } = this.stamps;
       const payloads = await this.backend.getMany([...keys, this.keys.controlKey]);
-      this.stamps.accept(payloads.pop());
+      this.stamps.accept(payloads.pop(), latest);
       const records = new Map(tags.map((tag, index) => [tag, this.tags.decode(payloads[index])]));
       const { stamp } = this.stamps.current ?? (await this.stamps.load());
       return { stamp, recordOf: (tag) => records.get(tag) };
@@ -213,14 +215,15 @@ export class Entries {
     return this.onEpoch(() => operation(this.finalKeys.of(kind, segments, version)));
   }
 
-  /** Runs an operation on keys of the current epoch, and once more if the epoch had moved meanwhile. */
+  /** Runs an operation on keys of the current epoch, and once more, on other keys, if the epoch had moved meanwhile. */
   async onEpoch<T>(operation: () => Awaitable<T>): Promise<T> {
     if (!this.backend.capabilities.shared) return operation();
     const { epoch } = this.stamps.current ?? (await this.stamps.load());
+    const { latest } = this.stamps;
     const [record, answer] = await Promise.all([this.backend.get(this.keys.controlKey), operation()]);
-    if (this.isStill(epoch, record)) return answer;
-    if (this.stamps.current === undefined) await this.stamps.load();
-    return operation();
+    this.takeOver(record, latest);
+    const now = this.stamps.current ?? (await this.stamps.load());
+    return now.epoch === epoch ? answer : operation();
   }
 
   /** Begins a new epoch and frees the old one's keys in the background, where the backend can list. */
@@ -278,12 +281,16 @@ export class Entries {
     return this.backend.capabilities.shared && !this.memo.knowsControl;
   }
 
-  /** Takes over the control record; answers whether an operation on keys of this epoch was on the current one. */
-  private isStill(epoch: number, record: Payload | undefined): boolean {
-    const isAccepted = this.stamps.accept(record);
-    if (isAccepted) this.memo.sawControl();
+  /** Takes over the control record that came with a look at keys of this epoch; answers whether they are the current ones. */
+  private isStill(epoch: number, record: Payload | undefined, latestBefore: number): boolean {
     // Another operation may have learned of a new epoch while this one was on its way.
-    return isAccepted && this.stamps.current?.epoch === epoch;
+    return this.takeOver(record, latestBefore) === epoch && (this.stamps.current?.epoch ?? epoch) === epoch;
+  }
+
+  private takeOver(record: Payload | undefined, latestBefore: number): number | undefined {
+    const told = this.stamps.accept(record, latestBefore);
+    if (told !== undefined && told === this.stamps.current?.epoch) this.memo.sawControl();
+    return told;
   }
 
   /** Whether what lay under a key was present. */

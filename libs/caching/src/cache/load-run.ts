@@ -216,11 +216,12 @@ export class LoadRun {
           : this.entries.payloads.of(address.codec, { value, size, createdAt, loadMs, fullKey, guard });
       if (tags.length > 0) await this.keepTags(tags, keptMs);
       const { shared } = backend.capabilities;
+      const { latest } = stamps;
       const [isStored, record] = await Promise.all([
         this.leases.store(lease, payload, keptMs),
         shared ? backend.get(keys.controlKey) : undefined,
       ]);
-      if (shared) stamps.accept(record);
+      if (shared) stamps.accept(record, latest);
       return isStored && this.entries.finalKeys.isCurrent(fullKey) ? 'stored' : 'fenced';
     } catch (error) {
       if (!(error instanceof ValueTooLargeError)) throw error;

@@ -50,15 +50,25 @@ export class Stamps {
     return this.control;
   }
 
-  /** Takes over a record that came with an operation; answers whether the operation was on the current epoch. */
-  accept(record: Payload | undefined): boolean {
-    if (this.control !== undefined && isSameRecord(record, this.record)) return true;
+  /** The latest stamp that was seen: to be noted before an operation is sent, for {@link accept}. */
+  get latest(): number {
+    return this.highest;
+  }
+
+  /**
+   * Takes over a record that came with an operation; answers the epoch that it tells, `undefined` for a record that was
+   * lost, or is older than what was known when the operation was sent. What was learned while it was on its way says
+   * nothing against it: others overtake it.
+   */
+  accept(record: Payload | undefined, latestBefore: number): number | undefined {
+    if (this.control !== undefined && isSameRecord(record, this.record)) return this.control.epoch;
     const seen = decodeRecord(record);
-    const isForward = seen !== undefined && seen.stamp >= this.highest;
-    const isCurrent = isForward && seen.epoch === this.control?.epoch;
-    if (isForward) this.remember(seen, record);
-    else this.control = undefined;
-    return isCurrent;
+    if (seen === undefined || seen.stamp < latestBefore) {
+      this.control = undefined;
+      return undefined;
+    }
+    if (seen.stamp >= this.highest) this.remember(seen, record);
+    return seen.epoch;
   }
 
   /** Looks the record up, and makes one if there is none. Callers share a look, unless the store is slow to answer it. */

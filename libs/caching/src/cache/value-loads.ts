@@ -17,6 +17,7 @@ import type { Made, RunContext } from './load-plan.js';
 import { Lives } from './lives.js';
 import type { LoadRequest } from './loader.js';
 import type { SnapshotOptions } from './snapshot.js';
+import { noteRead } from './tag-scope.js';
 import type { ValueReads } from './value-reads.js';
 import { isCounter, keep, keptIn, type KeptValue, valueOf } from './values.js';
 
@@ -55,6 +56,7 @@ export class ValueLoads {
       const found = await this.reads.one(asked.key, version);
       if (found !== undefined) {
         this.engine.entries.counters.hits += 1;
+        noteRead(this.engine.entries.tags, found);
         return valueOf(keptIn(found), isCopy) as T;
       }
     }

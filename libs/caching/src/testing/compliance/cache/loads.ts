@@ -9,6 +9,7 @@ export function describeCacheLoads(suite: Suite): void {
     describeOne(test);
     describeMany(test);
     describeInvalidated(test);
+    describeBeside(test);
   });
 }
 
@@ -104,6 +105,31 @@ function describeInvalidated(test: CacheTest): void {
       trial.expect([await cache.get('key'), await elsewhere.get('key')]).toEqual([expected, expected]);
     });
   }
+}
+
+/** An invalidation changes the record that all operations read: it must not look like a `clear()` to those under way. */
+function describeBeside(test: CacheTest): void {
+  const ROUNDS = 20;
+
+  test('counts once beside invalidations', ['stores'], async ({ cache, trial }) => {
+    await cache.set('key', 0);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const tags = ['t', 'u'].map((tag) => cache.invalidateTags([tag]));
+      await Promise.all([...tags, cache.increment('key')]);
+    }
+    trial.expect(await cache.get('key')).toBe(ROUNDS);
+  });
+
+  test('tells the truth beside invalidations', ['stores', 'shared atomicity'], async ({ cache, trial }) => {
+    const beside = async (call: Promise<boolean>): Promise<boolean> =>
+      (await Promise.all([call, cache.invalidateTags(['t'])]))[0];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      trial.expect(await beside(cache.add('key', round))).toBe(true);
+      trial.expect(await beside(cache.delete('key'))).toBe(true);
+      const lock = await cache.lock('key');
+      trial.expect(await beside(lock.release())).toBe(true);
+    }
+  });
 }
 
 type CacheOf = Parameters<Parameters<CacheTest>[2]>[0]['cache'];
