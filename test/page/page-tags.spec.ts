@@ -15,10 +15,13 @@ describe('foldPath', () => {
     ['', '/'],
     ['http://host', '/'],
     ['/p/%E0%A4%A', '/p/%e0%a4%a'],
+    ['//p///1//', '/p/1'],
+    ['/p%2F%2F1', '/p/1'],
+    ['/p/1;x=2?q', '/p/1'],
   ])('makes %j %j', (target, folded) => expect(foldPath(target)).toBe(folded));
 
   it('takes linear time', () => {
-    expect(foldPath(`/${'/'.repeat(100_000)}x`)).toHaveLength(900);
+    expect(foldPath(`/${'/'.repeat(100_000)}x`)).toBe('/x');
     expect(foldPath(`/${'%41'.repeat(100_000)}`)).toHaveLength(900);
   });
 });

@@ -88,7 +88,13 @@ export function requestScopeWarning(route: string): string {
 function remedy(name: string, lateHeaders: readonly string[]): string {
   if (lateHeaders.includes(name))
     return `name the header with \`@VaryOn('${name}')\`, since it is read after the head is out`;
-  if (/^locals\.|nonce|csrf/i.test(name)) return `keep ${name} out of the page, and let the browser fetch it`;
+  if (name.startsWith(':'))
+    return `read the scheme, host and path of the request itself instead of '${name}'`;
+  if (/nonce|csrf/i.test(name)) return `keep ${name} out of the page, and let the browser fetch it`;
+  if (/^(?:locals|response)\./.test(name))
+    return `leave on the request as well what ${name} says, and give that to \`varyOn\``;
+  if (name.startsWith('Symbol('))
+    return `give what the page depends on to \`varyOn: (request) => request[${name}]\``;
   return (
     REMEDIES[REMEDY_ALIASES[name] ?? name] ??
     `give what the page depends on to \`varyOn: (request) => request.${name}\``

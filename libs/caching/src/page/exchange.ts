@@ -49,11 +49,22 @@ export function hasLength({ status }: StoredPage): boolean {
   return status !== 204;
 }
 
-/** The `Vary` of a stored page on a response for which middleware has already said what it varies by itself. */
-export function varyOnReplay(
-  present: HeaderValue,
+/**
+ * A stored header as a response may have it: a list of its own, since middleware adds to what it finds; `undefined` for one
+ * that the handler had taken away.
+ */
+export function onReplay(
+  name: string,
   stored: string | readonly string[],
-): string | readonly string[] {
+  present: (name: string) => HeaderValue,
+): string | string[] | undefined {
+  const value = name === 'vary' ? varyOnReplay(present(name), stored) : stored;
+  if (typeof value === 'string') return value;
+  return value.length === 0 ? undefined : [...value];
+}
+
+/** The `Vary` of a stored page on a response for which middleware has already said what it varies by itself. */
+function varyOnReplay(present: HeaderValue, stored: string | readonly string[]): string | readonly string[] {
   if (present === undefined) return stored;
   return appendVary(String(present), parseVary(stored).names);
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
 import { keepScope } from './page-scope.js';
-import { type Exchange, hasLength, isUnmodified, varyOnReplay } from './exchange.js';
+import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
+import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { ExpressRequest, ExpressResponse } from './platform.js';
 import { type Reply, replyOf } from './reply.js';
@@ -51,18 +52,24 @@ export class ExpressExchange implements Exchange {
     return this.response.destroyed;
   }
 
-  hideTarget(target: string): void {
+  hideTarget(target: string, isVisible: (parameter: string) => boolean): void {
     const { request } = this;
     const reduced = { value: target, writable: true, configurable: true, enumerable: true };
     if (request.url === request.originalUrl) request.url = target;
     Object.defineProperty(request, 'originalUrl', reduced);
+    forgetParsed(request);
+    // Express parses it when it is asked for, unless middleware has put an object of its own in that place.
+    if (Object.hasOwn(request, 'query')) hideParameters(request.query, isVisible);
   }
 
   replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const { response } = this;
     response.statusCode = page.status;
-    for (const [name, value] of page.headers)
-      response.setHeader(name, name === 'vary' ? varyOnReplay(response.getHeader(name), value) : value);
+    for (const [name, stored] of page.headers) {
+      const value = onReplay(name, stored, (present) => response.getHeader(present));
+      if (value === undefined) response.removeHeader(name);
+      else response.setHeader(name, value);
+    }
     if (page.etag !== undefined) response.setHeader('etag', page.etag);
     response.setHeader('age', Math.max(0, Math.floor(ageMs / 1000)));
     if (cacheStatus !== undefined) response.setHeader('cache-status', cacheStatus);

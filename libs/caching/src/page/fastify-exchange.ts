@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
-import { type Exchange, hasLength, isUnmodified, varyOnReplay } from './exchange.js';
+import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
+import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
 import { keepScope } from './page-scope.js';
@@ -80,19 +81,23 @@ export class FastifyExchange implements Exchange {
   hideTarget(target: string, isVisible: (parameter: string) => boolean): void {
     const { request } = this;
     request.raw.url = target;
+    // Left there by the middleware of Nest.
+    if (request.raw.originalUrl !== undefined) request.raw.originalUrl = target;
+    forgetParsed(request.raw);
     // Fastify has read it from there already, and remembers.
     Object.defineProperty(request, 'originalUrl', { value: target, configurable: true, enumerable: true });
-    const { query } = request;
-    if (typeof query !== 'object' || query === null) return;
     // Parsed when the request came. Parsers that nest know `a[b]` as `a`, which is why rules name whole parameters.
-    for (const name of Object.keys(query)) if (!isVisible(name)) Reflect.deleteProperty(query, name);
+    hideParameters(request.query, isVisible);
   }
 
   replay(page: StoredPage, ageMs: number, cacheStatus: string | undefined): void {
     const reply = this.response;
     if (reply.statusCode !== page.status) reply.code(page.status);
-    for (const [name, value] of page.headers)
-      reply.header(name, name === 'vary' ? varyOnReplay(reply.getHeaders()[name], value) : value);
+    for (const [name, stored] of page.headers) {
+      const value = onReplay(name, stored, (present) => reply.getHeaders()[present]);
+      if (value === undefined) removeHeader(reply, name);
+      else reply.header(name, value);
+    }
     if (page.etag !== undefined) reply.header('etag', page.etag);
     reply.header('age', Math.max(0, Math.floor(ageMs / 1000)));
     if (cacheStatus !== undefined) reply.header('cache-status', cacheStatus);
@@ -170,6 +175,12 @@ function watchStream(source: NodeJS.ReadableStream, body: BodyCollector, complet
 
 interface Destroyable {
   destroy(): void;
+}
+
+/** Wherever it was set. */
+function removeHeader(reply: FastifyReply, name: string): void {
+  reply.removeHeader(name);
+  reply.raw.removeHeader(name);
 }
 
 function makeNotModified(reply: FastifyReply): void {

@@ -6,7 +6,10 @@ export class HeaderLookup {
   private readonly values: HeaderValues;
 
   constructor(values: HeaderValues) {
-    this.values = { ...values };
+    // Lists are the response's own, and may grow.
+    this.values = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : value]),
+    );
   }
 
   /** The value, several lines joined by `, ` (RFC 9110 §5.3). */
@@ -31,5 +34,12 @@ export class HeaderLookup {
     return Object.entries(this.values)
       .filter(([name, value]) => value !== undefined && String(value) !== String(before.values[name]))
       .map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value as string)]);
+  }
+
+  /** The names of headers that were in an earlier look and are gone. */
+  goneSince(before: HeaderLookup): string[] {
+    return Object.keys(before.values).filter(
+      (name) => before.values[name] !== undefined && this.values[name] === undefined,
+    );
   }
 }

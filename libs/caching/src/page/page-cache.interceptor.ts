@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.js';
 import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
 import { idOf, type PageCall, pageCall } from './page-call.js';
+import { tellPassing } from './outgoing-headers.js';
 import type { PageExplainer } from './page-explainer.js';
 import { freshPage, PageLoads, type PageSight } from './page-loads.js';
 import type { PageInvalidator } from './page-invalidator.js';
@@ -72,13 +73,14 @@ export class PageCacheInterceptor implements NestInterceptor {
     const exchange = exchangeOf(context);
     if (isInPreview()) return this.preview(exchange, next);
     const bypass = bypassReason(exchange);
-    if (bypass !== undefined) return this.pass(exchange, next, { outcome: bypass });
+    if (bypass !== undefined) return this.pass(exchange, next, { outcome: bypass }, route);
     if (this.isUnseen(route, controller)) {
       this.warnings.requestScope(route.name);
-      return this.pass(exchange, next, { outcome: 'bypass' });
+      return this.pass(exchange, next, { outcome: 'bypass' }, route);
     }
     const call = pageCall(exchange, route, this.options.sessionCookies);
-    if (call === undefined) return this.pass(exchange, next, { outcome: 'request', detail: 'credentials' });
+    if (call === undefined)
+      return this.pass(exchange, next, { outcome: 'request', detail: 'credentials' }, route);
     if (call.target !== call.asked)
       exchange.hideTarget(call.target, (parameter) => route.query.counts(parameter));
     const refresh = this.reDispatch.markOf(exchange.incoming);
@@ -98,7 +100,7 @@ export class PageCacheInterceptor implements NestInterceptor {
       return this.replay(page.value, page.createdAt, call);
     }
     if (exchange.method !== 'GET' || forbidsStoring(exchange.headers))
-      return this.pass(exchange, next, { outcome: 'request' });
+      return this.pass(exchange, next, { outcome: 'request' }, route);
     if (!isReload) return this.load(seen, call, next);
     return this.loads.remove(call, seen).then(async () => this.load(await this.loads.look(call), call, next));
   }
@@ -246,8 +248,14 @@ export class PageCacheInterceptor implements NestInterceptor {
   }
 
   /** Lets a request go past the cache. */
-  private pass(exchange: Exchange, next: CallHandler, status: CacheStatus): Observable<unknown> {
+  private pass(
+    exchange: Exchange,
+    next: CallHandler,
+    status: CacheStatus,
+    route?: PageRoute,
+  ): Observable<unknown> {
     const { cacheStatus } = this.options;
+    if (route !== undefined) tellPassing(exchange.reply, route);
     if (cacheStatus !== undefined) {
       const { reply } = exchange;
       const before = reply.get('cache-status');

@@ -6,6 +6,7 @@ import type { KeyPart } from './cache-page.options.js';
 import type { Exchange } from './exchange.js';
 import { targetSegment, withParts } from './page-key.js';
 import { placeOf } from './page-places.js';
+import { parsedParts } from './parsed-target.js';
 import { hasCredentials } from './page-policy.js';
 import type { PageRoute } from './page-route.js';
 import { variantSegments } from './variants.js';
@@ -47,6 +48,7 @@ export function pageCall(
   // Middleware that rewrites the URL may go by what is in no key, such as a header; and handlers see all of what it wrote.
   const { url } = exchange.incoming;
   if (url !== undefined && url !== asked) parts.push(`@url=${targetSegment(url, query)}`);
+  parts.push(...parsedParts(exchange.request, query));
   const { target, segments, tags } = placeOf(route, exchange.scheme, exchange.host, asked);
   return { exchange, route, asked, target, segments: withParts(segments, parts), tags };
 }

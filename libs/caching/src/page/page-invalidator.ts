@@ -80,7 +80,9 @@ export class PageInvalidator implements NestInterceptor, OnApplicationBootstrap 
       if (status < 200 || status >= 400) return undefined;
       return this.invalidate(changing, result);
     });
-    return next.handle().pipe(tap((value) => (result = value)));
+    // Nest ends an Observable whose client has left, and sends nothing: the change may have been made all the same.
+    const unsubscribe = (): void => void this.invalidate(changing, result);
+    return next.handle().pipe(tap({ next: (value) => (result = value), unsubscribe }));
   }
 
   private async invalidate(changing: Changing, result: unknown): Promise<void> {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Address, Awaitable, Sight } from '../cache/entries.js';
 import type { Entry } from '../cache/entry.js';
 import { isPromise } from '../cache/failure-policy.js';
@@ -45,6 +46,8 @@ export class PageLoads {
   /** The page of a call: the stored one, a stale one that may be used, or what is made. `undefined`: nothing to share. */
   async load(call: PageCall, seen: PageSight, make: MakePage): Promise<Served<PageRecord>> {
     const { engine } = call.route.cache;
+    // Which variant the page is goes by what the client sent, whatever the handler does to it.
+    const headers = { ...call.exchange.headers };
     const { ttlMs, revalidateMs, errorMs, name } = call.route;
     return engine.loader.load<PageRecord>({
       address: seen.address,
@@ -60,7 +63,7 @@ export class PageLoads {
       flightTimeoutMs: this.flightTimeoutMs,
       make: async (context) => {
         const fresh = await make(context);
-        return fresh && this.keep(call, seen, fresh, context);
+        return fresh && this.keep({ ...call, headers }, seen, fresh, context);
       },
     });
   }
@@ -77,15 +80,14 @@ export class PageLoads {
 
   /** Where a page belongs by what it varies by: its own entry, or that and the list of variants. */
   private async keep(
-    call: PageCall,
+    { segments, headers, route }: PageCall & { readonly headers: IncomingHttpHeaders },
     { address, isVariant }: PageSight,
     { page, life, vary, tags, createdAt }: FreshPage,
     context: RunContext,
   ): Promise<Made<PageRecord> | undefined> {
     context.setLife(life);
     context.addTags(tags);
-    const { segments, exchange, route } = call;
-    const place = vary.length === 0 ? segments : variantKey(segments, variantDigest(exchange.headers, vary));
+    const place = vary.length === 0 ? segments : variantKey(segments, variantDigest(headers, vary));
     if (place === address.segments && !isVariant) return made(page, place);
     const versions = await context.settleTags();
     if (versions === undefined) return undefined;
@@ -99,7 +101,7 @@ export class PageLoads {
     }
     const variant: Variant = {
       names: vary,
-      digest: variantDigest(exchange.headers, vary),
+      digest: variantDigest(headers, vary),
       createdAt,
       keptUntil: keptMs === null ? null : entries.now() + keptMs,
     };

@@ -10,13 +10,13 @@ import type { PageCall } from './page-call.js';
 import type { PageRoute } from './page-route.js';
 import { inScope } from './page-scope.js';
 import type { PageWarnings } from './page-warnings.js';
-import type { Reply } from './reply.js';
 import { isVetoed, lifeOf, type PageLife } from './page-policy.js';
+import { type TagHeader, tellBrowsers, tellCaches, tellVary } from './outgoing-headers.js';
 import { personal, REFUSED, type RefusedPage, unstorable, vetoed } from './refused-page.js';
 import type { HeaderLookup } from './header-lookup.js';
 import { type StoredPage, storedPage } from './stored-page.js';
 import { namesBeyond } from './variants.js';
-import { appendVary, parseVary } from './vary.js';
+import { parseVary } from './vary.js';
 
 /** A page that may be stored. */
 export interface FreshPage {
@@ -61,7 +61,7 @@ export interface RunOptions {
   readonly isTracked: boolean;
   readonly ignoreReads: readonly string[];
   /** The header for surrogate keys, if there is to be one. */
-  readonly tagHeader: 'surrogate-key' | 'cache-tag' | undefined;
+  readonly tagHeader: TagHeader | undefined;
   /** How this cache is called in `Cache-Status`; `undefined`: it says nothing. */
   readonly cacheStatus: string | undefined;
 }
@@ -96,8 +96,7 @@ export function runPage(
   const cacheStatusBefore = reply.get('cache-status');
   reply.beforeHeaders(() => {
     const verdict = access?.verdict();
-    const names = [...route.vary, ...(verdict?.isStorable === true ? verdict.vary : [])];
-    if (names.length > 0) reply.set('vary', appendVary(reply.get('vary'), names));
+    tellVary(reply, [...route.vary, ...(verdict?.isStorable === true ? verdict.vary : [])]);
     ownCacheControl = tellBrowsers(reply, route, ownCacheControl);
     const { tagHeader, cacheStatus } = options;
     if (tagHeader !== undefined && reply.status < 400) tellCaches(reply, tagHeader, tags.of(access));
@@ -186,35 +185,6 @@ function lateRefusal(
 /** Whether a handler has perhaps found nothing in time. Who means an empty page lists 200, or gives it a life by headers. */
 function isEmptyByAccident({ status, body }: CapturedPage, { ttlMs, statuses }: PageRoute): boolean {
   return status === 200 && body.length === 0 && ttlMs !== undefined && statuses === undefined;
-}
-
-/** Tells browsers how long they may keep a page, unless somebody else has; answers our word, if it is ours that stands. */
-function tellBrowsers(
-  reply: Reply,
-  { clientTtlMs, user, varyOn }: PageRoute,
-  earlier: string | undefined,
-): string | undefined {
-  const present = reply.get('cache-control');
-  if (clientTtlMs === undefined || (present !== undefined && present !== earlier)) return undefined;
-  if (reply.status >= 400) {
-    if (present !== undefined) reply.remove('cache-control');
-    return undefined;
-  }
-  // Nothing tells caches on the way what these pages depend on.
-  const isPersonal = user !== undefined || varyOn !== undefined;
-  const word = `${isPersonal ? 'private, ' : ''}max-age=${Math.floor(clientTtlMs / 1000)}`;
-  reply.set('cache-control', word);
-  return word;
-}
-
-/** Tells caches on the way by which tags a page can be purged; what cannot stand in the field is escaped. */
-function tellCaches(
-  reply: Reply,
-  header: NonNullable<RunOptions['tagHeader']>,
-  tags: readonly string[] | undefined,
-): void {
-  if (tags === undefined || tags.length === 0) return;
-  reply.set(header, tags.map(encodeURIComponent).join(header === 'cache-tag' ? ',' : ' '));
 }
 
 /**

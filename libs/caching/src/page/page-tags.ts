@@ -12,13 +12,16 @@ export function pathTag(target: string): string {
 const MAX_LENGTH = 900;
 
 /**
- * A path as invalidations see it: without host, query and trailing slash, decoded, in lower case. Routers differ in which
+ * A path as invalidations see it: without host, query, parameters after a semicolon, repeated and trailing slashes, decoded,
+ * in lower case. Routers differ in which
  * of these spellings are one page, so all of them are invalidated together. For invalidation only, never for keys.
  */
 export function foldPath(target: string): string {
-  const [beforeQuery = ''] = target.split(/[?#]/, 1);
+  const [beforeQuery = ''] = target.split(/[?#;]/, 1);
   const path = beforeQuery.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '');
-  const folded = decode(path).toLowerCase();
+  const folded = decode(path)
+    .toLowerCase()
+    .replace(/\/{2,}/g, '/');
   let end = folded.length;
   while (end > 1 && folded.charAt(end - 1) === '/') end -= 1;
   return folded === '' ? '/' : folded.slice(0, Math.min(end, MAX_LENGTH));

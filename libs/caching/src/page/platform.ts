@@ -8,6 +8,7 @@ export type ExpressRequest = IncomingMessage & {
   readonly host: string | undefined;
   /** Set by `method-override` and its like. */
   readonly originalMethod?: unknown;
+  readonly query?: unknown;
 };
 /** What we use of an Express response, and what Nest calls on it. */
 export type ExpressResponse = ServerResponse &
@@ -18,6 +19,7 @@ export interface FastifyRequest {
   readonly raw: IncomingMessage & {
     /** Set by `method-override` and its like. */
     readonly originalMethod?: unknown;
+    originalUrl?: string;
   };
   readonly method: string;
   readonly headers: IncomingHttpHeaders;

@@ -3,7 +3,7 @@ export type Reader = (value: () => unknown) => unknown;
 
 interface Watched {
   readonly object: object;
-  readonly name: string;
+  readonly name: string | symbol;
   readonly getter: () => unknown;
   /** What belongs on the object when the watch is over. */
   own: PropertyDescriptor | undefined;
@@ -25,7 +25,7 @@ export class PropertyWatch {
    * Lets `reader` answer the reads of an own property, or of one that is absent. Writes take effect and stay. `false` if
    * the property cannot be replaced.
    */
-  add(object: object, name: string, reader: Reader): boolean {
+  add(object: object, name: string | symbol, reader: Reader): boolean {
     const own = Reflect.getOwnPropertyDescriptor(object, name);
     let found = own;
     const value = (): unknown =>

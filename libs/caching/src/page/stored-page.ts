@@ -3,7 +3,7 @@ import { weakEtag } from './conditional.js';
 import type { CapturedPage } from './capture.js';
 import { ageIn } from './freshness.js';
 
-/** A header as it went out: a lower-case name, and one value or several lines. */
+/** A header as it went out: a lower-case name, and one value or several lines. No lines: the handler had taken it away. */
 export type StoredHeader = readonly [name: string, value: string | readonly string[]];
 
 /** What went over the wire, before compression. Immutable: nobody writes to the body. */
@@ -75,9 +75,10 @@ export function storedPage(
   const length = atEmission.text('content-length');
   if (length !== undefined && Number(length) !== body.length) return undefined;
   const connection = atEmission.text('connection');
-  const headers = atEmission
-    .since(before)
-    .filter(([name]) => name !== 'etag' && isStorableHeader(name, connection));
+  const gone = atEmission.goneSince(before).map((name): StoredHeader => [name, []]);
+  const headers = [...atEmission.since(before), ...gone].filter(
+    ([name]) => name !== 'etag' && isStorableHeader(name, connection),
+  );
   const text = shortText(body, headers);
   const date = atEmission.text('date') ?? new Date(createdAt).toUTCString();
   return {

@@ -27,7 +27,12 @@ const SOCKETS = ['socket', 'connection'];
 /** What the prototype takes care of; an own property of the name has to be watched by itself. */
 export const IDENTITY_NAMES: readonly string[] = [...IDENTITY, ...ADDRESS];
 export const HEADER_NAMES: readonly string[] = HEADERS;
-export const FIXED_NAMES: ReadonlySet<string> = new Set([...IDENTITY, ...ADDRESS, ...UNNOTICED, ...HEADERS]);
+export const FIXED_NAMES: ReadonlySet<string | symbol> = new Set([
+  ...IDENTITY,
+  ...ADDRESS,
+  ...UNNOTICED,
+  ...HEADERS,
+]);
 
 const faces = new WeakMap<object, Face>();
 /** The tracked prototypes, by what they stand in for. */

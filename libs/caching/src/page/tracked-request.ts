@@ -1,4 +1,4 @@
-import { addedBy, addedByPlugins } from './added-properties.js';
+import { addedBy, addedByPlugins, addedToResponse } from './added-properties.js';
 import { PropertyWatch } from './property-watch.js';
 import type { ReadLog } from './read-log.js';
 import {
@@ -20,11 +20,11 @@ import {
 /** An Express request, or Fastify's with the request of Node in `raw`. */
 export interface TrackableRequest {
   readonly host?: string | undefined;
+  readonly originalUrl?: string;
+  readonly protocol?: string;
   readonly raw?: object;
 }
 
-/** What middleware leaves for templates of persons and their tokens. */
-const LOCALS = ['csrfToken', 'csrf', '_csrf', 'nonce', 'cspNonce', 'user', 'currentUser', 'session'];
 /** What nestjs-i18n adds to a request. */
 const LANGUAGE = ['i18nContext', 'i18nLang', 'i18nService'];
 
@@ -32,7 +32,7 @@ const COOKIES = ['cookies', 'signedCookies'];
 const SOCKETS = ['socket', 'client'];
 const RAW_HEADERS = ['rawHeaders'];
 /** Own values that have a stand-in. */
-const STAND_INS = new Set([...COOKIES, ...SOCKETS, ...RAW_HEADERS]);
+const STAND_INS = new Set<string | symbol>([...COOKIES, ...SOCKETS, ...RAW_HEADERS]);
 
 /** The watch over a request, and over what its response holds for templates. */
 export class RequestWatch {
@@ -46,10 +46,11 @@ export class RequestWatch {
     private readonly log: ReadLog,
     cookies: readonly string[],
   ) {
-    const options = { cookies, host: request.host };
+    const { host, originalUrl: target, protocol: scheme } = request;
+    const options = { cookies, host, target, scheme };
     this.faces = request.raw === undefined ? [request] : [request, request.raw];
     for (const face of this.faces) this.watchFace(face, options);
-    this.watchTemplateValues(response);
+    this.watchResponse(response);
     this.watchLanguage(request);
   }
 
@@ -66,7 +67,7 @@ export class RequestWatch {
     if (!isTracked) log.identity('request');
     for (const name of IDENTITY_NAMES) if (Object.hasOwn(request, name)) this.note(request, name);
     for (const name of addedBy(request)) {
-      if (!FIXED_NAMES.has(name) && !STAND_INS.has(name)) this.note(request, name);
+      if (!FIXED_NAMES.has(name) && !STAND_INS.has(name)) this.note(request, name, String(name));
     }
     const standIn = (names: readonly string[], watch: (value: object) => object): void => {
       for (const name of names) if (Object.hasOwn(request, name)) this.replace(request, name, watch);
@@ -97,7 +98,7 @@ export class RequestWatch {
   }
 
   /** Notes each read of a property. */
-  private note(object: object, name: string, as = name): void {
+  private note(object: object, name: string | symbol, as = String(name)): void {
     const { log } = this;
     const isWatched = this.properties.add(object, name, (value) => {
       log.identity(as);
@@ -123,14 +124,13 @@ export class RequestWatch {
       this.log.identity(name);
   }
 
-  /** Engines read locals as a whole, so a token that is there counts as read when a view is rendered. */
-  private watchTemplateValues(response: object): void {
+  /** What middleware and guards have left for templates, which engines read as a whole, and on the response itself. */
+  private watchResponse(response: object): void {
     if ('locals' in response && typeof response.locals === 'object' && response.locals !== null) {
       const { locals } = response;
-      for (const name of LOCALS) if (name in locals) this.note(locals, name, `locals.${name}`);
+      for (const name of Object.keys(locals)) this.note(locals, name, `locals.${name}`);
     }
-    // Set by @fastify/helmet, on the reply itself.
-    if ('cspNonce' in response && response.cspNonce) this.note(response, 'cspNonce');
+    for (const name of addedToResponse(response)) this.note(response, name, `response.${name}`);
   }
 
   /**

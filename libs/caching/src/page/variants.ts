@@ -42,7 +42,7 @@ function segment(name: string, value: string | undefined): string {
 }
 
 /** Every value under a name, as it was sent: parsers differ in which of several they take, and in how they decode it. */
-function cookieValues(field: string, name: string): string[] {
+export function cookieValues(field: string, name: string): string[] {
   return field.split(';').flatMap((pair) => {
     const equals = pair.indexOf('=');
     return equals !== -1 && pair.slice(0, equals).trim() === name ? [pair.slice(equals + 1)] : [];

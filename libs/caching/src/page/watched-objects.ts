@@ -1,5 +1,6 @@
 import { CONDITIONAL_HEADERS } from './access-policy.js';
 import type { ReadLog } from './read-log.js';
+import { cookieValues } from './variants.js';
 
 /** Headers that say who asks or from where: a page that depends on one is personal, and no `Vary` makes it less so. */
 const IDENTITY_HEADERS: ReadonlyMap<string, string> = new Map([
@@ -32,6 +33,9 @@ const ASKED_OF_ANY_OBJECT = new Set(['then', 'constructor']);
 export interface WatchedHeadersOptions {
   /** The host as it is in the key; a `Host` header that says the same is no secret. */
   readonly host: string | undefined;
+  /** The same for the path with its query, as handlers see it, and for the scheme. */
+  readonly target: string | undefined;
+  readonly scheme: string | undefined;
   /** Cookies in the key. The `Cookie` header shows these and no others, if there are any. */
   readonly cookies: readonly string[];
 }
@@ -42,7 +46,7 @@ export function watchHeaders<T extends object>(headers: T, log: ReadLog, options
     const value: unknown = Reflect.get(target, name);
     if (typeof name !== 'string' || isNoHeader(target, name)) return value;
     if (name === 'cookie' && options.cookies.length > 0) return onlyCookies(value, options.cookies);
-    noteHeader(name, value, log, options.host);
+    noteHeader(name, value, log, options);
     return value;
   };
   return new Proxy(headers, {
@@ -65,15 +69,29 @@ export function watchHeaders<T extends object>(headers: T, log: ReadLog, options
   });
 }
 
-function noteHeader(name: string, value: unknown, log: ReadLog, host: string | undefined): void {
+function noteHeader(name: string, value: unknown, log: ReadLog, keyed: WatchedHeadersOptions): void {
   const identity = IDENTITY_HEADERS.get(name);
   if (identity !== undefined) log.identity(identity);
-  else if (name === 'host' ? value !== host : !isConstant(name, value)) log.header(name);
+  // No `Vary` can name one of these.
+  else if (name.startsWith(':')) {
+    if (!isKeyedPseudoHeader(name, value, keyed)) log.identity(name);
+  } else if (name === 'host' ? value !== keyed.host : !isConstant(name, value)) log.header(name);
 }
 
-/** Whether every request that may be stored has the same here, or says it in its key (the pseudo-headers of HTTP/2). */
+/** On HTTP/2 a client may say another scheme, host and path there than the key has. */
+function isKeyedPseudoHeader(
+  name: string,
+  value: unknown,
+  { host, target, scheme }: WatchedHeadersOptions,
+): boolean {
+  if (name === ':authority') return value === host;
+  if (name === ':path') return value === target;
+  return name === ':scheme' ? value === scheme : name === ':method';
+}
+
+/** Whether every request that may be stored has the same here. */
 function isConstant(name: string, value: unknown): boolean {
-  return name.startsWith(':') || NEVER_SENT.has(name) || (value === undefined && CONDITIONAL.has(name));
+  return NEVER_SENT.has(name) || (value === undefined && CONDITIONAL.has(name));
 }
 
 /** Node keeps header names in lower case: whatever else is asked for is a member of all objects. */
@@ -82,12 +100,15 @@ function isNoHeader(headers: object, name: string): boolean {
   return name in Object.prototype || ASKED_OF_ANY_OBJECT.has(name) || name !== name.toLowerCase();
 }
 
-/** A `Cookie` header without the cookies that are not in the key; a list of one in `headersDistinct`. */
+/**
+ * A `Cookie` header with the cookies that are in the key and nothing else, spelled anew: how they were spelled is not in the
+ * key. A list of one in `headersDistinct`.
+ */
 function onlyCookies(value: unknown, names: readonly string[]): unknown {
   if (Array.isArray(value)) return value.map((header) => onlyCookies(header, names) ?? '');
   if (typeof value !== 'string') return value;
-  const pairs = value.split(';').filter((pair) => names.includes((pair.split('=', 1)[0] ?? '').trim()));
-  return pairs.length === 0 ? undefined : pairs.join(';').trim();
+  const pairs = names.flatMap((name) => cookieValues(value, name).map((each) => `${name}=${each}`));
+  return pairs.length === 0 ? undefined : pairs.join('; ');
 }
 
 /** Parsed cookies, with a read of one that is not in the key noted. */
