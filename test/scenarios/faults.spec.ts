@@ -167,6 +167,20 @@ describeScenarios(
       expect(await other.get('older')).toBeUndefined();
     });
 
+    it('47 · … a value that is too large leaves its key absent, as set would have, and does not hold up what comes after it', async () => {
+      const { cache, backend } = await world.open({ ...NO_BREAKER, maxValueBytes: 2048 });
+      const { cache: other } = await world.openOther();
+      await cache.set('report', { rows: 'few' });
+      await cache.set('deleted', { v: 1 });
+      backend.fail('all');
+      world.clock.advance(5);
+      await expect(cache.set('report', { rows: 'x'.repeat(5000) })).rejects.toThrow(BackendError);
+      await expect(cache.delete('deleted')).rejects.toThrow(BackendError);
+      backend.heal();
+      await replayed(cache, 2);
+      expect(await other.getMany(['report', 'deleted'])).toEqual(new Map());
+    });
+
     it('48 · delete while the store is down, then up → the old value is never served again on that node; after the replay on no node', async () => {
       const { cache } = await world.open(NO_BREAKER);
       const { cache: other } = await world.openOther();

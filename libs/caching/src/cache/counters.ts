@@ -26,7 +26,7 @@ export interface CacheStatistics {
   readonly shortCircuited: number;
   /** Changes that failed in an outage and were made up for afterwards. */
   readonly replayed: number;
-  /** Changes that failed in an outage and could not be remembered. */
+  /** Changes that failed in an outage and could not be remembered, or not be made up for. */
   readonly forgotten: number;
   /** Times that the backend was found to have gone back to an older state. */
   readonly rewound: number;

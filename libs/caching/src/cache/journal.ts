@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { BackendError, CacheClosedError } from '../errors.js';
 import type { Counters } from './counters.js';
 import type { Entry } from './entry.js';
 
@@ -107,15 +108,19 @@ export class Journal {
     });
   }
 
-  /** Makes the changes in the order in which they were meant; stops at the first that fails and comes back later. */
+  /**
+   * Makes the changes in the order in which they were meant; stops at the first that the backend fails and comes back later.
+   * One that fails otherwise would fail for ever, and hold up all that come after it: it is dropped.
+   */
   private async replay(): Promise<void> {
     for (const [name, change] of this.changes) {
       try {
         await change.redo();
-      } catch {
-        break;
+        this.counters.replayed += 1;
+      } catch (error) {
+        if (error instanceof BackendError || error instanceof CacheClosedError) break;
+        this.counters.forgotten += 1;
       }
-      this.counters.replayed += 1;
       if (this.changes.get(name) === change) this.forget(name);
     }
     if (!this.isEmpty && !this.isClosed) this.schedule();

@@ -210,7 +210,8 @@ export class Writes<T> {
 
   /**
    * A set is made up for over what is older. Where the key is absent it is not: it may have been deleted since. An integer
-   * does not say when it was written, and a tag may have been invalidated since: then the key is emptied.
+   * does not say when it was written, a tag may have been invalidated since, and the value may be too large: then the key is
+   * emptied.
    */
   private rememberSet(segments: string, version: number, made: Made<T>, life: Life, at: number): void {
     const redo = () =>
@@ -223,8 +224,13 @@ export class Writes<T> {
         const isOutdated = tags.some(({ hard, soft }) => Math.max(hard, soft) > at * 1000);
         const isOver = remaining !== null && remaining <= 0;
         if (isOutdated || isOver || typeof held === 'number') return this.removeHeld(pair, held);
-        const payload = this.payload(pair, made, left, tags, at);
-        await this.entries.backend.compareAndSet(pair.key, held, payload, remaining);
+        try {
+          const payload = this.payload(pair, made, left, tags, at);
+          await this.entries.backend.compareAndSet(pair.key, held, payload, remaining);
+        } catch (error) {
+          if (!(error instanceof ValueTooLargeError)) throw error;
+          await this.removeHeld(pair, held);
+        }
       });
     this.entries.journal.remember(this.changeOf(segments, version), { redo, size: made.size, at });
   }
