@@ -216,6 +216,53 @@ describeScenarios(
         );
     });
 
+    it.each([
+      ['only its answer was lost', true],
+      ['it did not reach the store', false],
+    ])(
+      '48 · … what add and increment store after a delete (%s) is seen at once, and stays',
+      async (_how, takesEffect) => {
+        const { cache, backend } = await world.open(NO_BREAKER);
+        const { cache: other } = await world.openOther();
+        await cache.add('job', 1);
+        await cache.set('tries', 1);
+        backend.fail('deleteMany', { takesEffect });
+        await expect(cache.deleteMany(['job', 'tries'])).rejects.toThrow(BackendError);
+        backend.heal();
+        const bump = () => cache.increment('tries', 1, { initial: 0 });
+        expect(await cache.add('job', 1)).toBe(true);
+        expect(await cache.get('job')).toBe(1);
+        expect((await Promise.all([bump(), bump()])).sort()).toEqual([1, 2]);
+        expect(await cache.get('tries')).toBe(2);
+        await replayed(cache, 2);
+        expect(await cache.add('job', 1)).toBe(false);
+        expect(await bump()).toBe(3);
+        expect(await other.get('tries')).toBe(3);
+      },
+    );
+
+    it('48 · … and what they store after a clear', async () => {
+      const { cache, backend } = await world.open(NO_BREAKER);
+      const { cache: other } = await world.openOther();
+      // In memory a clear needs no backend.
+      if (cache === other) return;
+      await cache.add('job', 1);
+      await cache.set('tries', 1);
+      backend.fail('all');
+      world.clock.advance(5);
+      await expect(cache.clear()).rejects.toThrow(BackendError);
+      backend.heal();
+      expect(await cache.increment('tries', 1, { initial: 0 })).toBe(1);
+      expect(await cache.add('job', 1)).toBe(true);
+      await replayed(cache, 1);
+      expect(await other.getMany(['job', 'tries'])).toEqual(
+        new Map([
+          ['job', 1],
+          ['tries', 1],
+        ]),
+      );
+    });
+
     it.each(['invalidateTags', 'clear'] as const)(
       '48 · the same for %s',
       async (change) => {

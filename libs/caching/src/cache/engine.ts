@@ -57,6 +57,7 @@ export function createEngine(
   );
   const journal = new Journal(
     { maxChanges: MAX_PENDING_CHANGES, maxBytes: MAX_PENDING_BYTES, pauseMs: options.breaker.pauseMs },
+    policy,
     local,
     counters,
   );

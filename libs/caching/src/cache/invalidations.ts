@@ -32,10 +32,8 @@ export class Invalidations {
     const { journal } = this.entries;
     const at = this.entries.now();
     const redo = async () => {
-      await this.policy.demand('replay', async () => {
-        const { epoch } = await this.entries.stamps.load();
-        if (epoch <= at * 1000) await this.entries.clear();
-      });
+      const { epoch } = await this.entries.stamps.load();
+      if (epoch <= at * 1000) await this.entries.clear();
     };
     await this.policy.write(
       'clear',
@@ -54,9 +52,7 @@ export class Invalidations {
     const nameOf = isSoft ? changeOf.softTag : changeOf.tag;
     const missed = (): void => {
       for (const tag of tags) {
-        const redo = async () => {
-          await this.policy.demand('replay', () => this.raise([tag], isSoft));
-        };
+        const redo = () => this.raise([tag], isSoft);
         journal.remember(nameOf(tag), { redo, size: tag.length, at });
       }
     };

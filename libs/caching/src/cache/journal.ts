@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.js';
-import { BackendError, CacheClosedError } from '../errors.js';
+import { BackendError, BackendTimeoutError, CacheClosedError } from '../errors.js';
 import type { Counters } from './counters.js';
 import type { Entry } from './entry.js';
+import type { FailurePolicy } from './failure-policy.js';
 
 /** A change that failed in an outage. */
 export interface PendingChange {
-  /** Makes the change now if nothing newer has happened. Rejects while the backend is away. */
+  /** Makes the change now if nothing newer has happened, without failure policy. */
   readonly redo: () => Promise<void>;
   /** Bytes that it holds on to. */
   readonly size: number;
@@ -38,12 +39,15 @@ export interface JournalOptions {
  */
 export class Journal {
   private readonly changes = new Map<string, PendingChange>();
+  /** The changes that are being made just now. */
+  private readonly running = new WeakMap<PendingChange, Promise<void>>();
   private bytes = 0;
   private cancelTimer: (() => void) | undefined;
   private isClosed = false;
 
   constructor(
     private readonly options: JournalOptions,
+    private readonly policy: Pick<FailurePolicy, 'demand'>,
     private readonly clock: Clock,
     private readonly counters: Counters,
   ) {}
@@ -82,6 +86,17 @@ export class Journal {
     this.schedule();
   }
 
+  /**
+   * Makes what is pending for a key at once, without failure policy: for whoever is about to store there what does not say
+   * that it is newer.
+   */
+  async settle(keyPath: string): Promise<void> {
+    for (const name of [changeOf.all, changeOf.key(keyPath)]) {
+      const change = this.changes.get(name);
+      if (change !== undefined) await this.make(name, change);
+    }
+  }
+
   /** Drops a pending change, because the same was done since. */
   forget(name: string): void {
     const change = this.changes.get(name);
@@ -115,14 +130,37 @@ export class Journal {
   private async replay(): Promise<void> {
     for (const [name, change] of this.changes) {
       try {
-        await change.redo();
-        this.counters.replayed += 1;
+        await this.policy.demand('replay', () => this.make(name, change));
       } catch (error) {
+        // It may never be answered.
+        if (error instanceof BackendTimeoutError) this.running.delete(change);
         if (error instanceof BackendError || error instanceof CacheClosedError) break;
         this.counters.forgotten += 1;
+        this.drop(name, change);
       }
-      if (this.changes.get(name) === change) this.forget(name);
     }
     if (!this.isEmpty && !this.isClosed) this.schedule();
+  }
+
+  /** Once for all who want it made: what the second would take away may be what the first has let in. */
+  private async make(name: string, change: PendingChange): Promise<void> {
+    let run = this.running.get(change);
+    if (run === undefined) {
+      run = change.redo();
+      this.running.set(change, run);
+    }
+    try {
+      await run;
+    } finally {
+      if (this.running.get(change) === run) this.running.delete(change);
+    }
+    if (this.drop(name, change)) this.counters.replayed += 1;
+  }
+
+  /** Answers whether it was still pending. */
+  private drop(name: string, change: PendingChange): boolean {
+    const isPending = this.changes.get(name) === change;
+    if (isPending) this.forget(name);
+    return isPending;
   }
 }

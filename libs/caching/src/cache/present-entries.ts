@@ -63,12 +63,13 @@ export class PresentEntries<T> {
     initial: number | undefined,
     ttlMs: number | null,
   ): Promise<number | undefined> {
-    const { backend } = this.entries;
+    const { backend, journal, keys } = this.entries;
     const bump = () =>
       this.entries.onKey(this.codec.kind, segments, version, (pair) =>
         backend.increment(pair.key, delta, initial, ttlMs),
       );
     return this.policy.demand('increment', async () => {
+      if (!journal.isEmpty) await journal.settle(keys.path(version, this.codec.kind, segments));
       for (let attempt = 0; ; attempt += 1) {
         try {
           return await bump();

@@ -89,9 +89,10 @@ export class Writes<T> {
   /** Stores if the key is absent; answers whether it was. */
   async add({ segments, made }: Write<T>, version: number, life: Life): Promise<boolean> {
     const at = this.entries.now();
-    const { backend } = this.entries;
+    const { backend, journal } = this.entries;
     const address = this.address(segments, version);
     const write = async (): Promise<boolean> => {
+      if (!journal.isEmpty) await journal.settle(this.pathOf(segments, version));
       const tags = await this.versionsOf(life.tags);
       const payloadAt = (pair: KeyPair) => this.payload(pair, made, life, tags, at);
       const isAdded = await this.entries.onKey(this.codec.kind, segments, version, (pair) =>
@@ -251,17 +252,19 @@ export class Writes<T> {
     at: number,
     change: (pair: KeyPair, held: Payload | undefined) => Promise<void>,
   ): Promise<void> {
-    await this.policy.demand('replay', () =>
-      this.entries.onKey(this.codec.kind, segments, version, async (pair) => {
-        const payload = await this.entries.backend.get(pair.key);
-        const held = this.entries.payloads.open(this.unread, payload, pair.fullKey);
-        if (typeof held !== 'object' || held.createdAt <= at) await change(pair, payload);
-      }),
-    );
+    await this.entries.onKey(this.codec.kind, segments, version, async (pair) => {
+      const payload = await this.entries.backend.get(pair.key);
+      const held = this.entries.payloads.open(this.unread, payload, pair.fullKey);
+      if (typeof held !== 'object' || held.createdAt <= at) await change(pair, payload);
+    });
   }
 
   private changeOf(segments: string, version: number): string {
-    return changeOf.key(this.entries.keys.path(version, this.codec.kind, segments));
+    return changeOf.key(this.pathOf(segments, version));
+  }
+
+  private pathOf(segments: string, version: number): string {
+    return this.entries.keys.path(version, this.codec.kind, segments);
   }
 
   private address(segments: string, version: number): Address<T> {
