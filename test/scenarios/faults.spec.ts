@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { BackendError, type CacheService } from 'nestjs-caching';
+import type { FailingBackend, FailingOperation } from 'nestjs-caching/testing';
 import { connectPlain } from '../backends/redis-servers.js';
 import { describeScenarios, until } from '../support/scenarios.js';
 import { describeService } from '../support/services.js';
@@ -301,6 +302,47 @@ describeScenarios(
       backend.heal();
       await replayed(cache, 1);
       expect(await other.get('k')).toBeUndefined();
+    });
+
+    it.each<[string, FailingOperation, (backend: FailingBackend) => void]>([
+      ['the look before is answered too late', 'getMany', (backend) => backend.hang('getMany')],
+      ['its taking is answered too late', 'add', (backend) => backend.hang('add')],
+      ['the answer to its taking is lost', 'add', (backend) => backend.fail('add', { takesEffect: true })],
+      ['its token is written too late', 'set', (backend) => backend.hang('set')],
+      ['its token cannot be written', 'set', (backend) => backend.fail('set')],
+      [
+        'it cannot be given back at first',
+        'compareAndDelete',
+        (backend) => {
+          backend.fail('set');
+          backend.fail('compareAndDelete');
+        },
+      ],
+    ])('a lock is nobody’s after its caller was told of a failure: %s', async (_how, last, begin) => {
+      const { cache, backend } = await world.open({ ...NO_BREAKER, writeDeadline: '1s' });
+      const { cache: other } = await world.openOther();
+      await cache.set('warm', 1);
+      begin(backend);
+      const before = backend.calls.get(last) ?? 0;
+      const taking = cache.lock('import', { ttl: '1h', wait: 0 }).catch((error: unknown) => error);
+      await until(() => (backend.calls.get(last) ?? 0) > before);
+      world.clock.advance(1000);
+      expect(await taking).toBeInstanceOf(BackendError);
+      backend.heal();
+      const lock = await world.pass(other.lock('import', { wait: '10s' }));
+      await world.pass(cache.set('later', 1));
+      expect(await lock.release()).toBe(true);
+    });
+
+    it('a lock that could not be given back can be given back again', async () => {
+      const { cache, backend } = await world.open(NO_BREAKER);
+      const { cache: other } = await world.openOther();
+      const lock = await cache.lock('import', { ttl: '1h' });
+      backend.fail('compareAndDelete', { times: 1 });
+      await expect(lock.release()).rejects.toThrow(BackendError);
+      expect(await lock.release()).toBe(true);
+      expect(await lock.release()).toBe(false);
+      await (await other.lock('import', { wait: 0 })).release();
     });
 
     it('57 · two namespaces on one store → no cross-talk; clear of one does not touch the other', async () => {

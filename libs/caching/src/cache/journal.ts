@@ -14,12 +14,13 @@ export interface PendingChange {
   readonly at: number;
 }
 
-/** The names of changes: of one key, of a tag, of the whole cache. */
+/** The names of changes: of one key, of a tag, of a lock that nobody holds, of the whole cache. */
 export const changeOf = {
   key: (keyPath: string) => `key:${keyPath}`,
   tag: (tag: string) => `tag:${tag}`,
   /** Beside {@link tag}: it does less, so it never takes the place of one. */
   softTag: (tag: string) => `soft:${tag}`,
+  lock: (owner: string) => `lock:${owner}`,
   all: 'all',
 };
 

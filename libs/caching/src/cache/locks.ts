@@ -3,6 +3,7 @@ import type { Payload } from '../backends/cache-backend.js';
 import type { Clock } from '../clock.js';
 import type { Duration } from '../duration.js';
 import { CachingError, LockTimeoutError } from '../errors.js';
+import { changeOf } from './journal.js';
 import { type LockTerms, lockTerms } from './cache-service.options.js';
 import type { Engine } from './engine.js';
 import type { EntryCodec } from './payloads.js';
@@ -65,11 +66,16 @@ export class Lock implements AsyncDisposable {
     return !this.isOver;
   }
 
-  /** Gives the lock back; answers whether it was still held. */
+  /**
+   * Gives the lock back; answers whether it was still held. It can be called again if it failed.
+   *
+   * @throws BackendError
+   */
   async release(): Promise<boolean> {
     if (this.isOver) return false;
+    const wasHeld = await this.place.remove(this.payload);
     this.end();
-    return this.place.remove(this.payload);
+    return wasHeld;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,29 +115,57 @@ class LockPlace {
     this.clock = engine.clock;
   }
 
-  /** Takes the lock if it is free. */
+  /** Takes the lock if it is free. What is taken after its caller has been told of a failure is given back. */
   async take(ttlMs: number): Promise<Lock | undefined> {
     const { entries, policy } = this.engine;
-    return policy.demand('lock', async () => {
+    let hasFailed = false;
+    let undo = (): void => undefined;
+    const take = async () => {
       const [held, last] = await entries.lookAtAll(
         [this.address(this.segments), this.address(this.tokenKey)],
         [],
       );
-      if (held === undefined || last === undefined || held.held !== undefined) return undefined;
+      if (hasFailed || held === undefined || last === undefined || held.held !== undefined) return undefined;
       const previous = typeof last.held === 'number' ? last.held : 0;
       const token = Math.max(previous + 1, entries.clock.micros());
       const { fullKey, key } = held.pair;
-      const value = { owner: randomUUID(), token };
+      const owner = randomUUID();
+      const value = { owner, token };
       const entry = { value, size: 0, createdAt: entries.now(), loadMs: 0, fullKey, guard: undefined };
       const payload = entries.payloads.of(lockCodec, entry);
       const askedAt = this.clock.monotonic();
-      const isOurs = await (held.payload === undefined
-        ? entries.backend.add(key, payload, ttlMs)
-        : entries.backend.compareAndSet(key, held.payload, payload, ttlMs));
-      if (!isOurs) return undefined;
+      const taking = (async () =>
+        held.payload === undefined
+          ? entries.backend.add(key, payload, ttlMs)
+          : entries.backend.compareAndSet(key, held.payload, payload, ttlMs))();
+      undo = () => void this.giveBack(key, payload, owner, taking);
+      if (!(await taking)) return undefined;
       await entries.backend.set(last.pair.key, token, TOKEN_LIFE_MS);
-      return new Lock(token, ttlMs, this, payload, askedAt);
-    });
+      return { token, payload, askedAt };
+    };
+    try {
+      const taken = await policy.demand('lock', take);
+      return taken && new Lock(taken.token, ttlMs, this, taken.payload, taken.askedAt);
+    } catch (error) {
+      hasFailed = true;
+      undo();
+      throw error;
+    }
+  }
+
+  /** Nobody knows of this lock, so it would be held for the whole of its life. */
+  private async giveBack(
+    key: string,
+    payload: Payload,
+    owner: string,
+    taking: Promise<boolean>,
+  ): Promise<void> {
+    const { entries } = this.engine;
+    // What has failed may have taken effect all the same.
+    if (!(await taking.catch(() => true))) return;
+    const redo = async () => void (await entries.backend.compareAndDelete(key, payload));
+    const change = { redo, size: key.length, at: entries.now() };
+    await redo().catch(() => entries.journal.remember(changeOf.lock(owner), change));
   }
 
   /** Replaces what this process has put there. */
