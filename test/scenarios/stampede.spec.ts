@@ -249,6 +249,28 @@ describeScenarios('C-A · stampede and factories', (world) => {
     await running[1];
   });
 
+  it('a batch is one of maxConcurrentLoads, however many of its keys are missing', async () => {
+    const { cache } = await world.open({ maxConcurrentLoads: 2 });
+    const keys = Array.from({ length: 10 }, (_each, n) => `k${n}`);
+    const [one, many] = [heldFactory('1'), heldFactory('v')];
+    const loadMany = async (missing: readonly string[]) => {
+      const value = await many.factory();
+      return new Map(missing.map((key) => [key, value]));
+    };
+    const running = cache.getOrSet('one', one.factory);
+    await one.started;
+    const batch = cache.getOrSetMany(keys, loadMany);
+    await Promise.race([many.started, batch]);
+    await expect(cache.getOrSet('two', () => '2')).rejects.toThrow(TooManyLoadsError);
+    await expect(cache.getOrSetMany(['k0', 'two'], () => new Map())).rejects.toThrow(TooManyLoadsError);
+    many.finish();
+    expect(await batch).toEqual(new Map(keys.map((key) => [key, 'v'])));
+    expect(many.runs()).toBe(1);
+    expect(await cache.getOrSet('two', () => '2')).toBe('2');
+    one.finish();
+    await running;
+  });
+
   it('18 · caller A soft 50 ms, caller B soft 500 ms on one flight, stale present → A stale at 50 ms, B fresh if ready', async () => {
     const { cache } = await world.open();
     const life = { ttl: 1000, staleIfError: '1h' } as const;

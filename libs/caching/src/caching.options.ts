@@ -51,7 +51,10 @@ export interface CommonCacheOptions {
   readonly loadTimeout?: Duration;
   /** How long another process waits for a loader that has died, 50 ms to 10 min. Renewed while it lives. Default `'10s'`. */
   readonly leaseTtl?: Duration;
-  /** The most loads at once; one more is a `TooManyLoadsError`, or a stale value. Default 1,000. */
+  /**
+   * The most loads at once; one more is a `TooManyLoadsError`, or a stale value. A `getOrSetMany` is one of them, however
+   * many of its keys are missing. Default 1,000.
+   */
   readonly maxConcurrentLoads?: number;
   /**
    * For how long a process may go by what it last knew of tags and of `clear()`, up to 1 min: so much later it may see an

@@ -12,7 +12,8 @@ interface Joined<T> {
  */
 export class BatchLoad<T> {
   private readonly joined = new Map<string, Joined<T>>();
-  private readonly stoodBack = new Set<string>();
+  /** Those that have joined or stood back, or one after the other. */
+  private readonly settled = new Set<string>();
   /** What the run reads counts for each of its keys. */
   private readonly scope = new TagScope();
   private expected: number | undefined;
@@ -35,6 +36,7 @@ export class BatchLoad<T> {
   async join(key: string, context: RunContext): Promise<T | undefined> {
     if (this.hasRun) return (await this.factory([key], new Map([[key, context]]))).get(key);
     const result = new Promise<ReadonlyMap<string, T>>((answer) => this.joined.set(key, { context, answer }));
+    this.settled.add(key);
     this.runIfComplete();
     const values = await result;
     currentTagScope()?.absorb(this.scope);
@@ -42,14 +44,12 @@ export class BatchLoad<T> {
   }
 
   standBack(key: string): void {
-    this.stoodBack.add(key);
+    this.settled.add(key);
     this.runIfComplete();
   }
 
   private runIfComplete(): void {
-    const isComplete =
-      new Set([...this.joined.keys(), ...this.stoodBack]).size >= (this.expected ?? Infinity);
-    if (this.hasRun || !isComplete) return;
+    if (this.hasRun || this.settled.size < (this.expected ?? Infinity)) return;
     this.hasRun = true;
     if (this.joined.size === 0) return;
     const run = this.run();

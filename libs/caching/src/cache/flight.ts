@@ -35,6 +35,8 @@ export class Flight<T> {
   constructor(
     readonly id: string,
     private readonly shownKey: string,
+    /** What loads it: itself, or a batch that loads others as well. */
+    readonly load: object = {},
   ) {
     this.promise = new Promise((land, fail) => (this.settle = { land, fail }));
     // Everybody may have left.

@@ -27,6 +27,8 @@ export interface LoadRequest<T> extends LoadPlan<T>, CallerBounds {
   readonly first?: FirstLook<T> | undefined;
   /** How long the flight may take, in milliseconds, where it is not the cache's `loadTimeout`. */
   readonly flightTimeoutMs?: number | undefined;
+  /** The batch that it is part of: all loads of one batch count as one. */
+  readonly batch?: object | undefined;
   /** Whether a refresh keeps its caller waiting, because what makes the value cannot run later. Others get the stale value. */
   readonly refreshesInPlace?: boolean;
 }
@@ -196,8 +198,7 @@ export class Loader {
     if (now >= guard.revalidateUntil) return false;
     const isRefreshed =
       leaseIn(sight, now) !== undefined || this.flights.of(flightId(request.address)) !== undefined;
-    const isFull = this.flights.size >= this.options.maxConcurrentLoads;
-    if (isRefreshed || isFull || this.isClosed) return true;
+    if (isRefreshed || this.isFull(request) || this.isClosed) return true;
     if (request.refreshesInPlace === true) return false;
     this.start(request, sight, true);
     return true;
@@ -218,9 +219,12 @@ export class Loader {
     // The look may be older than the lease that it did not see.
     if (running?.loadingSince !== undefined && order < running.loadingSince) return undefined;
     if (this.isClosed) throw new CacheClosedError(this.name);
-    if (this.flights.size >= this.options.maxConcurrentLoads)
-      throw new TooManyLoadsError(this.name, this.options.maxConcurrentLoads);
+    if (this.isFull(request)) throw new TooManyLoadsError(this.name, this.options.maxConcurrentLoads);
     return this.start(request, sight, false);
+  }
+
+  private isFull<T>({ batch }: LoadRequest<T>): boolean {
+    return this.flights.isFull(this.options.maxConcurrentLoads, batch);
   }
 
   /**
@@ -236,7 +240,7 @@ export class Loader {
   private start<T>(request: LoadRequest<T>, sight: Sight<T> | undefined, isBackground: boolean): Flight<T> {
     this.started += 1;
     const id = flightId(request.address);
-    const flight = new Flight<T>(id, request.shownKey);
+    const flight = new Flight<T>(id, request.shownKey, request.batch);
     // A refresh is wanted by the cache itself.
     if (isBackground) flight.waiting += 1;
     else waitFor(flight);

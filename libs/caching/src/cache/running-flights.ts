@@ -5,10 +5,12 @@ import type { Flight } from './flight.js';
 export class RunningFlights {
   private readonly joinable = new Map<string, Flight<unknown>>();
   private readonly all = new Set<Flight<unknown>>();
+  /** How many flights each load has. */
+  private readonly loads = new Map<object, number>();
 
-  /** How many there are, joinable or not. */
-  get size(): number {
-    return this.all.size;
+  /** Whether there are so many loads, joinable or not, that another one is too many. A batch is one load. */
+  isFull(maxLoads: number, load: object | undefined): boolean {
+    return this.loads.size >= maxLoads && (load === undefined || !this.loads.has(load));
   }
 
   /** The flight of a key that callers may join. */
@@ -20,6 +22,7 @@ export class RunningFlights {
   add(flight: Flight<unknown>): void {
     this.joinable.set(flight.id, flight);
     this.all.add(flight);
+    this.loads.set(flight.load, (this.loads.get(flight.load) ?? 0) + 1);
   }
 
   /** Lets nobody join the flight of a key any more. */
@@ -29,8 +32,11 @@ export class RunningFlights {
 
   /** The flight is over. */
   remove(flight: Flight<unknown>): void {
-    this.all.delete(flight);
     if (this.joinable.get(flight.id) === flight) this.joinable.delete(flight.id);
+    if (!this.all.delete(flight)) return;
+    const left = (this.loads.get(flight.load) ?? 0) - 1;
+    if (left > 0) this.loads.set(flight.load, left);
+    else this.loads.delete(flight.load);
   }
 
   /** Ends a flight whose factory does not: its late result is refused, and the key can be loaded again. */

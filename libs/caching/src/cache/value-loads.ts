@@ -81,6 +81,7 @@ export class ValueLoads {
     const batch = new BatchLoad<T>(async (missing, contexts) => factory(missing, this.context(contexts)));
     const requests = asked.map(({ key, segments }): LoadRequest<KeptValue> => ({
       ...this.request({ key, segments }, version, options),
+      batch,
       make: async (context) => this.madeOrNothing(await batch.join(key, context)),
       standsBack: () => batch.standBack(key),
     }));
