@@ -345,6 +345,45 @@ describeScenarios(
       await (await other.lock('import', { wait: 0 })).release();
     });
 
+    it('clears that come fast are freed by one walk at a time, and by one more for all that came meanwhile', async () => {
+      const { cache, backend } = await world.open();
+      backend.hang('clear');
+      for (let n = 0; n < 5; n += 1) {
+        await cache.set('k', n);
+        await cache.set(`${n}`, { n }, { tags: ['t'] });
+        await cache.clear();
+      }
+      await cache.set('live', 1);
+      expect(await world.keys()).toHaveLength(11);
+      const listed = backend.calls.get('keys') ?? 0;
+      backend.heal();
+      await until(() => (backend.calls.get('keys') ?? 0) > listed);
+      await until(async () => (await world.keys()).length === 1);
+      expect(await cache.get('live')).toBe(1);
+      expect(backend.calls.get('clear')).toBe(1);
+      await cache.clear();
+      await until(async () => (await world.keys()).length === 0);
+    });
+
+    it.each(['hang', 'fail'] as const)(
+      'freeing what a clear has left is no failure of the backend (%s)',
+      async (fault) => {
+        const { cache, backend } = await world.open({
+          readDeadline: 250,
+          breaker: { failures: 1, pause: '1m' },
+        });
+        backend[fault]('clear');
+        await cache.clear();
+        await cache.set('k', 'v');
+        world.clock.advance(1000);
+        expect(await cache.get('k')).toBe('v');
+        expect(cache.statistics).toMatchObject({ backendErrors: 0, shortCircuited: 0 });
+        await cache.clear();
+        await cache.close();
+        expect(backend.calls.get('keys')).toBeUndefined();
+      },
+    );
+
     it('57 · two namespaces on one store → no cross-talk; clear of one does not touch the other', async () => {
       const on = world.backend();
       const names = ['', 'a', 'a:', 'a:b', 'a*', '[a]', 'a?', '\\a', 'A'];

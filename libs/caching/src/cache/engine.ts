@@ -90,6 +90,7 @@ export function createEngine(
       // Half of the time for loads that are under way, so that the rest is left for the connections.
       await loader.drain(limitMs / 2);
       journal.close();
+      entries.cleaning.close();
       await policy.close(() => backend.close(), Math.max(1, limitMs - (local.monotonic() - started)));
     },
   };

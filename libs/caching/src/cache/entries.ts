@@ -1,5 +1,6 @@
 import type { Awaitable, CompleteBackend, Payload } from '../backends/cache-backend.js';
 import type { Bodies } from './bodies.js';
+import { Cleaning } from './cleaning.js';
 import type { Counters } from './counters.js';
 import { type FailurePolicy, isPromise } from './failure-policy.js';
 import { FinalKeys, type KeyPair } from './final-keys.js';
@@ -36,6 +37,7 @@ export interface Address<T> {
 export class Entries {
   readonly payloads: Payloads;
   readonly finalKeys: FinalKeys;
+  readonly cleaning: Cleaning;
   private readonly records: TagReader;
   private readonly sights: Sights;
   /** Whether reads need no failure policy, as those of a backend in this process that has never done otherwise. */
@@ -55,6 +57,7 @@ export class Entries {
   ) {
     this.payloads = new Payloads(backend.capabilities.holdsObjects, counters, bodies);
     this.finalKeys = new FinalKeys(keys, stamps);
+    this.cleaning = new Cleaning(backend, keys);
     this.records = new TagReader(tags, memo);
     this.sights = new Sights(keys, clock, stamps, journal);
     this.answersAtOnce = !backend.capabilities.shared && backend.capabilities.holdsObjects;
@@ -230,13 +233,7 @@ export class Entries {
   async clear(): Promise<void> {
     const ended = await this.stamps.advanceEpoch();
     this.memo.forget();
-    if (!this.backend.capabilities.lists) return;
-    const freed = this.policy.read(
-      'clear',
-      () => this.backend.clear(this.keys.epochPrefix(ended)),
-      undefined,
-    );
-    if (isPromise(freed)) freed.then(undefined, () => undefined);
+    this.cleaning.begin(ended);
   }
 
   /** Milliseconds since 1970 by the store's clock, for the stamps of new entries. */

@@ -60,6 +60,11 @@ export class KeySpace {
     return `${this.root}${epoch.toString(36)}:`;
   }
 
+  /** The same of a key; of a record of the cache it is no epoch's. */
+  epochPrefixOf(key: string): string {
+    return key.slice(0, key.indexOf(':', this.root.length) + 1);
+  }
+
   /** What every key of an epoch, version and kind begins with. */
   base(epoch: number, version: number, kind: KeyKind): string {
     return `${this.epochPrefix(epoch)}${version}:${KIND_SEGMENT[kind]}:`;
