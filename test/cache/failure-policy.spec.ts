@@ -46,6 +46,17 @@ describe('the failure policy', () => {
     expect(policy.read('get', () => 'present', 'absent')).toBe('present');
   });
 
+  it('lets removals go on while writes are refused, and the other way round', () => {
+    expect(() => policy.write('set', fail, undefined)).toThrow(BackendError);
+    expect(policy.remove('delete', () => true, false)).toBe(true);
+    expect(policy.demand('replay', () => true, true)).toBe(true);
+    expect(() => policy.demand('increment', () => 1)).toThrow(CircuitOpenError);
+    clock.advance(PAUSE);
+    expect(() => policy.remove('delete', fail, false)).toThrow(BackendError);
+    expect(policy.write('set', () => 'stored', 'not')).toBe('stored');
+    expect(() => policy.remove('delete', () => true, false)).toThrow(CircuitOpenError);
+  });
+
   it('lets one call try, and nobody else until its time is over', () => {
     expect(policy.read('get', fail, 'absent')).toBe('absent');
     clock.advance(PAUSE);

@@ -28,8 +28,8 @@ describe('the journal', () => {
     let isMade = false;
     const first = async () => Promise.reject(failures.shift() ?? new Error('asked too often'));
     const second = async () => void (isMade = true);
-    journal.remember('first', { redo: first, size: 1, at: clock.now() });
-    journal.remember('second', { redo: second, size: 1, at: clock.now() });
+    journal.remember('first', { redo: first, isRemoval: false, size: 1, at: clock.now() });
+    journal.remember('second', { redo: second, isRemoval: false, size: 1, at: clock.now() });
     const replay = async () => {
       clock.advance(PAUSE);
       await new Promise(setImmediate);

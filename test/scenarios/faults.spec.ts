@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BackendError, type CacheService } from 'nestjs-caching';
+import { BackendError, type CacheService, CircuitOpenError } from 'nestjs-caching';
 import type { FailingBackend, FailingOperation } from 'nestjs-caching/testing';
 import { connectPlain } from '../backends/redis-servers.js';
 import { describeScenarios, until } from '../support/scenarios.js';
@@ -429,6 +429,30 @@ describeScenarios(
         expect(await cache.get('k')).toBe('v');
       },
     );
+
+    it('59 · … but takes removals, also those that an outage has kept from it and that come after a write', async () => {
+      const { cache, backend } = await world.open();
+      const { cache: other } = await world.openOther();
+      const lock = await cache.lock('job', { ttl: '1h' });
+      for (const key of ['there', 'written', 'deleted']) await cache.set(key, { v: 1 });
+      backend.fail('all');
+      world.clock.advance(5);
+      await expect(cache.set('written', { v: 2 })).rejects.toThrow(BackendError);
+      await expect(cache.delete('deleted')).rejects.toThrow(BackendError);
+      backend.heal();
+      const restore = await fill(backend);
+      while (!((await cache.set('k', 'v').catch((error: unknown) => error)) instanceof CircuitOpenError));
+      expect(await cache.delete('there')).toBe(true);
+      expect(await lock.release()).toBe(true);
+      await replayed(cache, 1);
+      expect(await other.getMany(['there', 'deleted'])).toEqual(new Map());
+      await restore();
+      await until(async () => {
+        world.clock.advance(100);
+        return (await cache.get('written')) !== undefined;
+      });
+      expect(await other.get('written')).toEqual({ v: 2 });
+    });
 
     it('63 · latency 20 ms to the store, 100 keys → one round trip, not 100', async () => {
       const { cache, backend } = await world.open();

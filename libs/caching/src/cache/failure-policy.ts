@@ -33,9 +33,13 @@ const LOG_INTERVAL_MS = 60_000;
 export class FailurePolicy {
   private readonly logger = new Logger('Caching');
   private readonly deadlines: Deadlines;
-  /** Reads that fail keep everything from the backend; writes that fail (a full or read-only server) keep only writes. */
+  /**
+   * Reads that fail keep everything from the backend; writes that fail (a full or read-only server) keep only writes. Removals
+   * have a circuit of their own, because a full server takes them.
+   */
   private readonly reads: Breaker;
   private readonly writes: Breaker;
+  private readonly removals: Breaker;
   private readonly lastLogged = new Map<string, number>();
   /** What the backend failed with last: why it is not asked while a circuit is open. */
   private lastFailure: unknown;
@@ -50,11 +54,12 @@ export class FailurePolicy {
     this.deadlines = new Deadlines(clock);
     this.reads = new Breaker(options.breaker, clock);
     this.writes = new Breaker(options.breaker, clock);
+    this.removals = new Breaker(options.breaker, clock);
   }
 
   /** A read: its answer, or `absent` when the backend fails. */
   read<T>(operation: string, call: () => Awaitable<T>, absent: T): Awaitable<T> {
-    return this.settle(operation, false, call, (error) => this.overlook(error, operation, absent));
+    return this.settle(operation, this.reads, call, (error) => this.overlook(error, operation, absent));
   }
 
   /**
@@ -62,16 +67,21 @@ export class FailurePolicy {
    * that the backend may not have got it.
    */
   write<T>(operation: string, call: () => Awaitable<T>, ignored: T, missed?: () => void): Awaitable<T> {
-    return this.settle(operation, true, call, (error) => {
-      if (error instanceof BackendError) missed?.();
-      if (this.options.onError === 'ignore') return this.overlook(error, operation, ignored);
-      throw error;
-    });
+    return this.change(operation, this.writes, call, ignored, missed);
   }
 
-  /** An operation whose answer nobody can make up: rejects whatever `onError` says. */
-  demand<T>(operation: string, call: () => Awaitable<T>): Awaitable<T> {
-    return this.settle(operation, true, call, (error) => {
+  /** {@link write} of what only makes room. */
+  remove<T>(operation: string, call: () => Awaitable<T>, ignored: T, missed?: () => void): Awaitable<T> {
+    return this.change(operation, this.removals, call, ignored, missed);
+  }
+
+  /**
+   * An operation whose answer nobody can make up: rejects whatever `onError` says.
+   *
+   * @param isRemoval whether it only makes room
+   */
+  demand<T>(operation: string, call: () => Awaitable<T>, isRemoval = false): Awaitable<T> {
+    return this.settle(operation, isRemoval ? this.removals : this.writes, call, (error) => {
       throw error;
     });
   }
@@ -100,52 +110,66 @@ export class FailurePolicy {
     this.deadlines.close();
   }
 
+  private change<T>(
+    operation: string,
+    circuit: Breaker,
+    call: () => Awaitable<T>,
+    ignored: T,
+    missed: (() => void) | undefined,
+  ): Awaitable<T> {
+    return this.settle(operation, circuit, call, (error) => {
+      if (error instanceof BackendError) missed?.();
+      if (this.options.onError === 'ignore') return this.overlook(error, operation, ignored);
+      throw error;
+    });
+  }
+
   private settle<T>(
     operation: string,
-    isWrite: boolean,
+    circuit: Breaker,
     call: () => Awaitable<T>,
     onFailure: (error: CachingError) => T,
   ): Awaitable<T> {
     if (this.isClosed) throw new CacheClosedError(this.cache);
-    const deadline = isWrite ? this.options.writeDeadline : this.options.readDeadline;
+    const deadline = circuit === this.reads ? this.options.readDeadline : this.options.writeDeadline;
     // Both are asked before either is told, or one would hold its turn free for a call that the other refuses.
-    if (!this.reads.isReady || (isWrite && !this.writes.isReady)) {
+    if (!this.reads.isReady || !circuit.isReady) {
       this.counters.shortCircuited += 1;
       return onFailure(new CircuitOpenError(this.cache, operation, { cause: this.lastFailure }));
     }
     this.reads.begin(deadline);
-    if (isWrite) this.writes.begin(deadline);
+    circuit.begin(deadline);
     let answer: Awaitable<T>;
     try {
       answer = call();
     } catch (error) {
-      return onFailure(this.failed(error, operation, isWrite));
+      return onFailure(this.failed(error, operation, circuit));
     }
-    if (!isPromise(answer)) return this.succeeded(answer, isWrite);
+    if (!isPromise(answer)) return this.succeeded(answer, circuit);
     return this.deadlines.bound(
       answer,
       deadline,
       () => new BackendTimeoutError(this.cache, operation, deadline),
-      (settled) => this.succeeded(settled, isWrite),
-      (error) => onFailure(this.failed(error, operation, isWrite)),
+      (settled) => this.succeeded(settled, circuit),
+      (error) => onFailure(this.failed(error, operation, circuit)),
     );
   }
 
-  private succeeded<T>(answer: T, isWrite: boolean): T {
+  private succeeded<T>(answer: T, circuit: Breaker): T {
     this.reads.succeeded();
-    if (isWrite) this.writes.succeeded();
+    circuit.succeeded();
     return answer;
   }
 
   /** A refusal of the backend's is no failure of it. */
-  private failed(error: unknown, operation: string, isWrite: boolean): CachingError {
+  private failed(error: unknown, operation: string, circuit: Breaker): CachingError {
     const typed = this.typed(error, operation);
     if (typed instanceof BackendError) {
       this.counters.backendErrors += 1;
       this.lastFailure = typed.cause ?? typed;
-      (isWrite ? this.writes : this.reads).failed();
+      circuit.failed();
     } else {
-      this.succeeded(undefined, isWrite);
+      this.succeeded(undefined, circuit);
     }
     return typed;
   }

@@ -39,7 +39,7 @@ export class Invalidations {
       'clear',
       () => this.entries.clear(),
       undefined,
-      () => journal.remember(changeOf.all, { redo, size: 0, at }),
+      () => journal.remember(changeOf.all, { redo, isRemoval: false, size: 0, at }),
     );
     if (!journal.isEmpty) journal.forget(changeOf.all);
   }
@@ -53,7 +53,7 @@ export class Invalidations {
     const missed = (): void => {
       for (const tag of tags) {
         const redo = () => this.raise([tag], isSoft);
-        journal.remember(nameOf(tag), { redo, size: tag.length, at });
+        journal.remember(nameOf(tag), { redo, isRemoval: false, size: tag.length, at });
       }
     };
     await this.policy.write('invalidateTags', call, undefined, missed);

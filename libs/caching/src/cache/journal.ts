@@ -8,6 +8,8 @@ import type { FailurePolicy } from './failure-policy.js';
 export interface PendingChange {
   /** Makes the change now if nothing newer has happened, without failure policy. */
   readonly redo: () => Promise<void>;
+  /** Whether it only makes room, which a full server allows. */
+  readonly isRemoval: boolean;
   /** Bytes that it holds on to. */
   readonly size: number;
   /** When it was meant to happen, in milliseconds since 1970 by the store's clock. */
@@ -125,19 +127,22 @@ export class Journal {
   }
 
   /**
-   * Makes the changes in the order in which they were meant; stops at the first that the backend fails and comes back later.
-   * One that fails otherwise would fail for ever, and hold up all that come after it: it is dropped.
+   * Makes the changes in the order in which they were meant; stops at the first that the backend fails and comes back later,
+   * with removals and with all else each by itself. One that fails otherwise would fail for ever, and hold up all that come
+   * after it: it is dropped.
    */
   private async replay(): Promise<void> {
+    const areOver = { removals: false, others: false };
     for (const [name, change] of this.changes) {
+      const kind = change.isRemoval ? 'removals' : 'others';
+      if (areOver[kind]) continue;
       try {
-        await this.policy.demand('replay', () => this.make(name, change));
+        await this.policy.demand('replay', () => this.make(name, change), change.isRemoval);
       } catch (error) {
         // It may never be answered.
         if (error instanceof BackendTimeoutError) this.running.delete(change);
-        if (error instanceof BackendError || error instanceof CacheClosedError) break;
-        this.counters.forgotten += 1;
-        this.drop(name, change);
+        areOver[kind] = error instanceof BackendError || error instanceof CacheClosedError;
+        if (!areOver[kind] && this.drop(name, change)) this.counters.forgotten += 1;
       }
     }
     if (!this.isEmpty && !this.isClosed) this.schedule();

@@ -164,7 +164,7 @@ class LockPlace {
     // What has failed may have taken effect all the same.
     if (!(await taking.catch(() => true))) return;
     const redo = async () => void (await entries.backend.compareAndDelete(key, payload));
-    const change = { redo, size: key.length, at: entries.now() };
+    const change = { redo, isRemoval: true, size: key.length, at: entries.now() };
     await redo().catch(() => entries.journal.remember(changeOf.lock(owner), change));
   }
 
@@ -174,13 +174,18 @@ class LockPlace {
   }
 
   async remove(held: Payload): Promise<boolean> {
-    return this.onKey((key) => this.engine.entries.backend.compareAndDelete(key, held));
+    return this.onKey((key) => this.engine.entries.backend.compareAndDelete(key, held), true);
   }
 
-  private async onKey(change: (key: string) => boolean | PromiseLike<boolean>): Promise<boolean> {
+  private async onKey(
+    change: (key: string) => boolean | PromiseLike<boolean>,
+    isRemoval = false,
+  ): Promise<boolean> {
     const { entries, policy } = this.engine;
-    return policy.demand('lock', () =>
-      entries.onKey('lock', this.segments, LOCK_VERSION, ({ key }) => change(key)),
+    return policy.demand(
+      'lock',
+      () => entries.onKey('lock', this.segments, LOCK_VERSION, ({ key }) => change(key)),
+      isRemoval,
     );
   }
 

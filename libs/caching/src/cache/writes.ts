@@ -124,7 +124,7 @@ export class Writes<T> {
     const at = this.entries.now();
     for (const each of segments) this.changed(each, version);
     const remove = () => this.entries.onEpoch(() => this.removeAll(segments, version));
-    const removed = await this.policy.write(
+    const removed = await this.policy.remove(
       segments.length === 1 ? 'delete' : 'deleteMany',
       remove,
       0,
@@ -233,12 +233,14 @@ export class Writes<T> {
           await this.removeHeld(pair, held);
         }
       });
-    this.entries.journal.remember(this.changeOf(segments, version), { redo, size: made.size, at });
+    const change = { redo, isRemoval: false, size: made.size, at };
+    this.entries.journal.remember(this.changeOf(segments, version), change);
   }
 
   private rememberDelete(segments: string, version: number, at: number): void {
     const redo = () => this.redo(segments, version, at, (pair, held) => this.removeHeld(pair, held));
-    this.entries.journal.remember(this.changeOf(segments, version), { redo, size: segments.length, at });
+    const change = { redo, isRemoval: true, size: segments.length, at };
+    this.entries.journal.remember(this.changeOf(segments, version), change);
   }
 
   private async removeHeld({ key }: KeyPair, held: Payload | undefined): Promise<void> {
