@@ -13,12 +13,16 @@ import {
   UnsupportedOperationError,
   withRequestMemo,
 } from 'nestjs-caching';
-import { FakeClock } from 'nestjs-caching/testing';
+import { FailingBackend, FakeClock } from 'nestjs-caching/testing';
 import { escapeKey, unescapeKey } from '../../libs/caching/src/cache/keys.js';
 import { matcherOf } from '../../libs/caching/src/cache/pattern.js';
 import { openCache } from '../support/caches.js';
+import { gate } from '../support/gate.js';
+import { redisAt } from '../support/scenarios.js';
 import { describeService } from '../support/services.js';
 import { PLATFORMS, startApp } from '../support/test-app.js';
+
+const WRITES = ['set', 'setMany', 'delete', 'deleteMany', 'increment', 'compareAndSet'] as const;
 
 async function listed(cache: CacheService, pattern?: string, version?: number): Promise<string[]> {
   const keys: string[] = [];
@@ -274,6 +278,55 @@ describeService('redis', (service) => {
       await cache.get('k');
       await cache.get('k');
       expect(reads).toHaveBeenCalledTimes(2);
+      await cache.close();
+    });
+
+    it.each<[string, (cache: CacheService) => Promise<unknown>, number | undefined]>([
+      ['set', (cache) => cache.set('k', 2, { tags: ['t'] }), 2],
+      ['setMany', (cache) => cache.setMany({ k: 2 }, { tags: ['t'] }), 2],
+      ['delete', (cache) => cache.delete('k'), undefined],
+      ['increment', (cache) => cache.increment('k'), 2],
+      ['touch', (cache) => cache.touch('k', 0), undefined],
+      ['incrementVersion', (cache) => cache.incrementVersion('k'), undefined],
+      ['clear', (cache) => cache.clear(), undefined],
+      ['invalidateTags', (cache) => cache.invalidateTags(['t']), undefined],
+    ])('does not go by what it read beside its own %s', async (name, change, after) => {
+      const backend = new FailingBackend(redisAt(service().url));
+      const options = { backend, keyPrefix: randomUUID(), requestMemo: true, writeDeadline: '1m' } as const;
+      const cache = await openCache(options);
+      await cache.set('k', 1, name === 'invalidateTags' ? { tags: ['t'] } : {});
+      await withRequestMemo(async () => {
+        for (const operation of WRITES) backend.hang(operation);
+        const changing = change(cache);
+        expect(await cache.get('k')).toBe(1);
+        expect(await cache.getMany(['k'])).toEqual(new Map([['k', 1]]));
+        backend.heal();
+        await changing;
+        expect(await cache.get('k')).toBe(after);
+        expect((await cache.getMany(['k'])).get('k')).toBe(after);
+      });
+      await cache.close();
+    });
+
+    it('does not remember a read of many that began before its own change and ended after it', async () => {
+      const backend = new FailingBackend(redisAt(service().url));
+      const options = { backend, keyPrefix: randomUUID(), requestMemo: true, readDeadline: '1m' } as const;
+      const cache = await openCache(options);
+      await cache.set('k', 1);
+      const answered = gate();
+      const getMany = backend.getMany.bind(backend);
+      jest.spyOn(backend, 'getMany').mockImplementationOnce(async (keys) => {
+        const payloads = await getMany(keys);
+        await answered.opened;
+        return payloads;
+      });
+      await withRequestMemo(async () => {
+        const reading = cache.getMany(['k']);
+        await cache.set('k', 2);
+        answered.open();
+        expect(await reading).toEqual(new Map([['k', 1]]));
+        expect(await cache.get('k')).toBe(2);
+      });
       await cache.close();
     });
 

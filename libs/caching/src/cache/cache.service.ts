@@ -72,7 +72,7 @@ export class CacheService {
     this.name = name;
     this.reads = new ValueReads(entries, options);
     this.loads = new ValueLoads(engine, options, this.reads);
-    this.writes = new Writes(this.reads.codec, entries, policy, loader, () => this.reads.forget());
+    this.writes = new Writes(this.reads.codec, entries, policy, loader, this.reads.changing);
     this.present = new PresentEntries(this.reads.codec, entries, policy);
     this.locks = new Locks(engine);
     this.listing = new Listing(this.reads.codec, engine);
@@ -190,8 +190,7 @@ export class CacheService {
   async touch(key: string, ttl: Ttl = this.options.ttlMs, options?: VersionOptions): Promise<boolean> {
     const ttlMs = ttlToMs(ttl);
     if (ttlMs !== null && ttlMs <= 0) return this.delete(key, options);
-    this.reads.forget();
-    return this.present.touch(this.segments(key), this.version(options), ttlMs);
+    return this.reads.changing(() => this.present.touch(this.segments(key), this.version(options), ttlMs));
   }
 
   /** Lets a present entry live for ever; answers whether it was present. (django-redis: `persist`) @throws BackendError */
@@ -270,8 +269,8 @@ export class CacheService {
     assertCounterSteps(delta, initial);
     const isKept = ttlMs === null || ttlMs > 0;
     const [start, life] = isKept ? [initial, ttlMs] : [undefined, null];
-    this.reads.forget();
-    const sum = await this.present.increment(this.segments(key), version, delta, start, life);
+    const bump = () => this.present.increment(this.segments(key), version, delta, start, life);
+    const sum = await this.reads.changing(bump);
     if (sum !== undefined) return sum;
     if (initial === undefined) throw new MissingKeyError();
     return initial + delta;
@@ -293,8 +292,8 @@ export class CacheService {
     const from = this.version(options);
     const to = from + delta;
     assertVersion(to);
-    this.reads.forget();
-    if (to !== from) await this.present.moveVersion(this.segments(key), from, to);
+    const move = () => this.present.moveVersion(this.segments(key), from, to);
+    if (to !== from) await this.reads.changing(move);
     return to;
   }
 
@@ -311,8 +310,9 @@ export class CacheService {
    */
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.assertOpen();
-    this.reads.forget();
-    await this.engine.invalidations.invalidateTags(checkedTags(tags), options?.soft === true);
+    const isSoft = options?.soft === true;
+    const invalidate = () => this.engine.invalidations.invalidateTags(checkedTags(tags), isSoft);
+    await this.reads.changing(invalidate);
   }
 
   /**
@@ -378,8 +378,7 @@ export class CacheService {
    */
   async clear(): Promise<void> {
     this.assertOpen();
-    this.reads.forget();
-    await this.engine.invalidations.clear();
+    await this.reads.changing(() => this.engine.invalidations.clear());
   }
 
   /**

@@ -24,7 +24,7 @@ export class RequestMemo {
     if (reads === undefined) return read();
     if (reads.has(name)) return reads.get(name) as T;
     const answer = read();
-    this.remember(name, answer);
+    remember(reads, name, answer);
     return answer;
   }
 
@@ -37,19 +37,15 @@ export class RequestMemo {
     const missing = [...names.keys()].filter((index) => reads?.has(names[index] ?? '') !== true);
     const answers = missing.length === 0 ? [] : await read(missing);
     const found = new Map(missing.map((index, at) => [index, answers[at] as T]));
-    for (const [index, answer] of found) this.remember(names[index] ?? '', answer);
+    // What the request has changed meanwhile has ended these reads, and begun others.
+    if (reads !== undefined) for (const [index, answer] of found) remember(reads, names[index] ?? '', answer);
     const known = names.map((name, index) => (found.has(index) ? found.get(index) : reads?.get(name)) as T);
     return Promise.all(known);
   }
 
-  /** Forgets what was read: the request has changed something itself. */
+  /** Forgets what was read, and what is being read: the request changes something itself. */
   forget(): void {
     current.getStore()?.delete(this);
-  }
-
-  private remember(name: string, answer: unknown): void {
-    const reads = this.reads();
-    if (reads !== undefined && reads.size < MAX_READS) reads.set(name, answer);
   }
 
   private reads(): Map<string, unknown> | undefined {
@@ -59,4 +55,8 @@ export class RequestMemo {
     if (reads === undefined) memo.set(this, (reads = new Map<string, unknown>()));
     return reads;
   }
+}
+
+function remember(reads: Map<string, unknown>, name: string, answer: unknown): void {
+  if (reads.size < MAX_READS) reads.set(name, answer);
 }

@@ -20,6 +20,10 @@ export class ValueReads {
   readonly areRemembered: boolean;
   private readonly memo: RequestMemo | undefined;
 
+  /** Runs a change of the request's own: what it has read before, or reads beside it, is forgotten. */
+  readonly changing = <R>(change: () => Awaitable<R>): Awaitable<R> =>
+    this.memo === undefined ? change() : this.forgetAround(change);
+
   constructor(
     private readonly entries: Entries,
     { requestMemo, converters }: ReadingOptions,
@@ -48,9 +52,18 @@ export class ValueReads {
     });
   }
 
-  /** The request is changing something itself. */
+  /** The request has changed something itself. */
   forget(): void {
     this.memo?.forget();
+  }
+
+  private async forgetAround<R>(change: () => Awaitable<R>): Promise<R> {
+    this.forget();
+    try {
+      return await change();
+    } finally {
+      this.forget();
+    }
   }
 }
 

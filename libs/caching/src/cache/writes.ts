@@ -1,4 +1,4 @@
-import type { BackendWrite, Payload } from '../backends/cache-backend.js';
+import type { Awaitable, BackendWrite, Payload } from '../backends/cache-backend.js';
 import { ValueTooLargeError } from '../errors.js';
 import type { Address, Entries, EntryCodec, KeyPair } from './entries.js';
 import { type Entry, guardFor, keptFor, type Life } from './entry.js';
@@ -29,7 +29,8 @@ export class Writes<T> {
     private readonly entries: Entries,
     private readonly policy: FailurePolicy,
     private readonly loader: Loader,
-    private readonly willChange: () => void = () => undefined,
+    /** Runs each change. */
+    private readonly around: <R>(change: () => Awaitable<R>) => Awaitable<R> = (change) => change(),
   ) {
     this.unread = { ...codec, decode: () => undefined as T };
   }
@@ -51,9 +52,8 @@ export class Writes<T> {
       });
     };
     this.changed(segments, version);
-    await this.policy.write('set', write, undefined, () =>
-      this.rememberSet(segments, version, made, life, at),
-    );
+    const missed = () => this.rememberSet(segments, version, made, life, at);
+    await this.around(() => this.policy.write('set', write, undefined, missed));
     this.made(segments, version);
   }
 
@@ -79,9 +79,10 @@ export class Writes<T> {
         return [...tooLarge, ...refused].map((key) => bySegments.get(key) ?? key);
       });
     };
-    const refused = await this.policy.write('setMany', write, [], () => {
+    const missed = (): void => {
       for (const { segments, made } of writes) this.rememberSet(segments, version, made, life, at);
-    });
+    };
+    const refused = await this.around(() => this.policy.write('setMany', write, [], missed));
     for (const { segments } of writes) this.made(segments, version);
     return refused;
   }
@@ -109,7 +110,7 @@ export class Writes<T> {
       }
       return isAdded;
     };
-    const isAdded = await this.policy.write('add', write, false);
+    const isAdded = await this.around(() => this.policy.write('add', write, false));
     if (isAdded) this.changed(segments, version);
     return isAdded;
   }
@@ -124,14 +125,11 @@ export class Writes<T> {
     const at = this.entries.now();
     for (const each of segments) this.changed(each, version);
     const remove = () => this.entries.onEpoch(() => this.removeAll(segments, version));
-    const removed = await this.policy.remove(
-      segments.length === 1 ? 'delete' : 'deleteMany',
-      remove,
-      0,
-      () => {
-        for (const each of segments) this.rememberDelete(each, version, at);
-      },
-    );
+    const missed = (): void => {
+      for (const each of segments) this.rememberDelete(each, version, at);
+    };
+    const operation = segments.length === 1 ? 'delete' : 'deleteMany';
+    const removed = await this.around(() => this.policy.remove(operation, remove, 0, missed));
     for (const each of segments) this.made(each, version);
     return removed;
   }
@@ -198,7 +196,6 @@ export class Writes<T> {
   /** The key is about to be written: whoever asks from now on must not share a load that began before. */
   private changed(segments: string, version: number): void {
     const address = this.address(segments, version);
-    this.willChange();
     this.loader.detach(address);
     this.loader.forgetError(address);
   }
