@@ -257,6 +257,17 @@ function describeCacheService(name: string, options: () => CacheOptions): void {
       await expect(cache.getOrSet('k', 'value' as never)).rejects.toThrow(InvalidArgumentError);
     });
 
+    it('refuses one key where a list of them belongs, and does not say it', async () => {
+      // @ts-expect-error A string is an Iterable of its characters.
+      const wrong: Parameters<CacheService['getMany']>[0] = 'secret';
+      const load = () => new Map([['s', 1]]);
+      for (const call of [cache.getMany(wrong), cache.deleteMany(wrong), cache.getOrSetMany(wrong, load)]) {
+        const refusal = call.then(String, (error: Error) => error);
+        expect(await refusal).toBeInstanceOf(InvalidArgumentError);
+        expect(await refusal).toMatchObject({ message: expect.not.stringContaining('secret') });
+      }
+    });
+
     it('refuses everything after close', async () => {
       await cache.close();
       await expect(cache.get('k')).rejects.toThrow(CacheClosedError);

@@ -23,7 +23,7 @@ import type { Found } from './entries.js';
 import { explainKey } from './explain.js';
 import type { Explanation } from './explanation.js';
 import { isPromise } from './failure-policy.js';
-import { assertVersion, checkedKey, escapeKey, unescapeKey } from './keys.js';
+import { assertVersion, checkedKey, escapeKey, type Keys, unescapeKey, uniqueKeys } from './keys.js';
 import { Listing } from './listing.js';
 import { type Lock, Locks } from './locks.js';
 import { PresentEntries } from './present-entries.js';
@@ -50,7 +50,8 @@ import { Writes } from './writes.js';
  * left out, it is the `ttl` of the cache (15 minutes). A `version` that is left out is that of the cache (1).
  *
  * Every method throws `InvalidKeyError` for a key or a version that is none, `InvalidDurationError` for a duration that is
- * none, and `CacheClosedError` after the application has shut down.
+ * none, and `CacheClosedError` after the application has shut down; with a list of keys also `InvalidArgumentError` for one
+ * string in its place.
  */
 export class CacheService {
   /** The name that this cache was configured under. */
@@ -157,11 +158,12 @@ export class CacheService {
    * @throws as {@link getOrSet}: what fails for one key fails the call
    */
   async getOrSetMany<T>(
-    keys: Iterable<string>,
+    keys: Keys,
     factory: BatchFactory<T>,
     options?: Ttl | GetOrSetOptions,
   ): Promise<Map<string, T>> {
-    const asked = [...new Set(keys)].sort().map((key) => ({ key, segments: this.segments(key) }));
+    const sorted = uniqueKeys(keys).sort();
+    const asked = sorted.map((key) => ({ key, segments: this.segments(key) }));
     return this.loads.many(asked, this.version(asOptions(options)), factory, options);
   }
 
@@ -207,12 +209,10 @@ export class CacheService {
    * The present ones, under the caller's keys, in one round trip, and one more if they have tags; an empty Map while the
    * backend is away. (Django: `get_many`)
    */
-  async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
-    const asked = [...new Set(keys)];
-    const found = await this.reads.many(
-      asked.map((key) => this.segments(key)),
-      this.version(options),
-    );
+  async getMany<T>(keys: Keys, options?: ReadOptions): Promise<Map<string, T>> {
+    const asked = uniqueKeys(keys);
+    const segments = asked.map((key) => this.segments(key));
+    const found = await this.reads.many(segments, this.version(options));
     const values = new Map<string, T>();
     found.forEach((entry, index) => {
       const value = this.answer<T>(entry, options);
@@ -250,8 +250,8 @@ export class CacheService {
   }
 
   /** {@link delete} for many, in one round trip; answers how many were present. (Django: `delete_many`) @throws BackendError */
-  async deleteMany(keys: Iterable<string>, options?: VersionOptions): Promise<number> {
-    const segments = [...new Set(keys)].map((key) => this.segments(key));
+  async deleteMany(keys: Keys, options?: VersionOptions): Promise<number> {
+    const segments = uniqueKeys(keys).map((key) => this.segments(key));
     return segments.length === 0 ? 0 : this.writes.deleteMany(segments, this.version(options));
   }
 

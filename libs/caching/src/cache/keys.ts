@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { InvalidKeyError } from '../errors.js';
+import { InvalidArgumentError, InvalidKeyError } from '../errors.js';
 
 /** The longest final key, in bytes: what memcached takes. A longer one ends in a digest. */
 export const MAX_KEY_BYTES = 250;
@@ -100,6 +100,16 @@ export function escapeSegment(segment: string): string {
 export function checkedKey(key: unknown): string {
   if (typeof key !== 'string') throw notAKey(key);
   return key;
+}
+
+/** A list of keys. Not one key alone: a string is a list, too, of its characters. */
+export type Keys = Iterable<string> & object;
+
+/** Each key once. @throws InvalidArgumentError unless they are a list */
+export function uniqueKeys(keys: Keys): string[] {
+  const given: unknown = keys;
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given) return [...new Set(keys)];
+  throw new InvalidArgumentError("Keys are a list, also where there is one: ['user:1'].");
 }
 
 /**
