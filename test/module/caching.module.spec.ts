@@ -100,6 +100,23 @@ describe('CachingModule', () => {
     expect(() => CachingModule.forRootAsync({})).toThrow(/useFactory, useClass or useExisting/);
   });
 
+  it.each([
+    ['answers nothing', { useFactory: () => undefined as never }, /\(options\): use an object with options/],
+    [
+      'is a class without the method',
+      { useClass: OptionsModule as never },
+      /no method createCachingOptions\(\)/,
+    ],
+    ['is something else', { useExisting: 'text' }, /no method createCachingOptions\(\)/],
+  ])('refuses a source of options that %s', async (_what, source, message) => {
+    @Module({ providers: [{ provide: 'text', useValue: 'none' }], exports: ['text'] })
+    class TextModule {}
+    const late = CachingModule.forRootAsync({ imports: [TextModule], ...source });
+    const start = Test.createTestingModule({ imports: [late] }).compile();
+    await expect(start).rejects.toThrow(InvalidOptionsError);
+    await expect(start).rejects.toThrow(message);
+  });
+
   it('refuses a page in a cache that is not there, and a ttl that is none', async () => {
     @Controller()
     class Wrong {

@@ -17,7 +17,7 @@ function problemsOf(options: unknown): string[] {
 
 describe('resolveOptions', () => {
   it('gives one bounded memory cache for nothing', () => {
-    const { caches, pages } = resolveOptions();
+    const { caches, pages } = resolveOptions({});
     expect(caches.get('default')).toEqual({
       backend: {
         name: 'memory',
@@ -107,6 +107,7 @@ describe('resolveOptions', () => {
     [{ pages: { cache: 'nope' } }, /^pages\.cache: there is no cache named "nope"; known: default/],
     [{ pages: { maxBodySze: 1 } }, /^pages\.maxBodySze: unknown option, did you mean "maxBodySize"\?/],
     ['redis', /^: use an object with options/],
+    [undefined, /^: use an object with options/],
   ])('reports %p with its path and the remedy', (options, message) => {
     expect(problemsOf(options)).toContainEqual(expect.stringMatching(message));
   });

@@ -163,10 +163,22 @@ function optionsProviders({
   }
   const create: Provider = {
     provide: CACHING_OPTIONS,
-    useFactory: (factory: CachingOptionsFactory) => factory.createCachingOptions(),
+    useFactory: createOptions,
     inject: [source],
   };
   return useExisting === undefined && useClass !== undefined
     ? [{ provide: useClass, useClass }, create]
     : [create];
+}
+
+/** What the source of `useClass` or `useExisting` answers. A token or a cast may name something else. */
+function createOptions(source: Partial<CachingOptionsFactory> | null | undefined): unknown {
+  if (typeof source?.createCachingOptions === 'function') return source.createCachingOptions();
+  throw new InvalidOptionsError([
+    {
+      path: '',
+      message:
+        'what useClass or useExisting names has no method createCachingOptions(); let it implement CachingOptionsFactory',
+    },
+  ]);
 }

@@ -35,7 +35,7 @@ export interface ResolvedCachingOptions {
  *
  * @throws InvalidOptionsError with every problem at once
  */
-export function resolveOptions(options: unknown = {}): ResolvedCachingOptions {
+export function resolveOptions(options: unknown): ResolvedCachingOptions {
   const problems: OptionProblem[] = [];
   const caches = new Map<string, ResolvedCacheOptions>();
   const { pages, fragments, caches: named, ...single } = asRecord(options, '', problems);
