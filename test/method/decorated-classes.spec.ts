@@ -311,6 +311,29 @@ describe('what is wrong shows', () => {
     ['bad tags to evict', () => CacheEvict({ tags: [1 as never] }), /Tags are/],
     ['no name to put', () => CachePut({} as never), /name of a cached method/],
     ['nothing to evict', () => CacheEvict({}), /what goes/],
+    [
+      'an option that nobody knows',
+      () => Cached({ ttl: '5m', tag: ['a'] } as object),
+      /The options of @Cached have a problem:\n {2}- tag: unknown option, did you mean "tags"\?/,
+    ],
+    [
+      'an option of another decorator',
+      () => CachePut({ name: 'a', resultKey: () => [], copy: true } as never),
+      /@CachePut [^]*- copy: unknown option; allowed here: cache, version/,
+    ],
+    ['a list where a function belongs', () => Cached({ key: ['id'] as never }), /- key: use a function/],
+    ['a text for tags', () => CachedMany({ tags: 'a' as never }), /@CachedMany [^]*- tags: use a list of/],
+    [
+      'no answer of a batch',
+      () => CachedMany({ answers: 'set' as never }),
+      /- answers: use 'map' or 'array'/,
+    ],
+    [
+      'a text for a flag',
+      () => CacheEvict({ all: 'no' as never }),
+      /@CacheEvict [^]*- all: use true or false/,
+    ],
+    ['no options to evict', () => (CacheEvict as () => unknown)(), /- \(options\): use an object/],
     ['a key without a name to evict', () => CacheEvict({ key: () => [], tags: ['a'] }), /what goes/],
   ])('where it is written: %s', (_what, write, message) => {
     expect(write).toThrow(message);

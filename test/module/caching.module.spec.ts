@@ -11,6 +11,7 @@ import {
   type CachingOptions,
   type CachingOptionsFactory,
   InjectCache,
+  InvalidDecorationError,
   InvalidDurationError,
   InvalidOptionsError,
   UnknownCacheError,
@@ -125,6 +126,35 @@ describe('CachingModule', () => {
     const module = Test.createTestingModule({ imports: [CachingModule.forRoot()], controllers: [Wrong] });
     await expect(module.compile()).rejects.toThrow(UnknownCacheError);
     expect(() => CachePage('15 minutes' as never)).toThrow(InvalidDurationError);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ taags: ['a'] }, /- taags: unknown option, did you mean "tags"\?; allowed here: ttl, cache, user/],
+    [
+      { query: { onyl: ['page'] } },
+      /- query\.onyl: unknown option, did you mean "only"\?; allowed here: only, ig/,
+    ],
+    [{ query: { only: ['filter[]'] } }, /- query\.only\.0: use names without brackets/],
+    [{ query: { only: 'page' } }, /- query: use { only: \[\.\.\.\] }, { ignore: \[\.\.\.\] } or 'raw'/],
+    [{ user: 'id' }, /- user: use a function of the request/],
+    [{ vary: 'Accept-Language' }, /- vary: use a list of names of headers/],
+    [{ vary: ['a b'] }, /- vary\.0: use a list of names of headers/],
+    [{ tags: 'a' }, /- tags: use a list of tags, or a function/],
+    [
+      { statuses: [503], shared: 1 },
+      /2 problems:\n {2}- shared: use true [^]*- statuses\.0: use a whole number/,
+    ],
+    [{ policy: 5 }, /- policy: use the name of a policy/],
+  ])('refuses %p for a page at the start, naming the route and the option', async (options, message) => {
+    @Controller()
+    class Wrong {
+      @Get() @CachePage('1m', options) get() {}
+    }
+    const module = Test.createTestingModule({ imports: [CachingModule.forRoot()], controllers: [Wrong] });
+    const start = module.compile();
+    await expect(start).rejects.toThrow(InvalidDecorationError);
+    await expect(start).rejects.toThrow(/^The options of @CachePage on Wrong\.get/);
+    await expect(start).rejects.toThrow(message);
   });
 
   it('warns once at the start of each shared backend without a keyPrefix', async () => {

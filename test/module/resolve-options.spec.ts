@@ -159,6 +159,9 @@ describe('resolveOptions', () => {
       'breaker.failurs: unknown option, did you mean "failures"?; allowed here: failures, pause',
     ]);
     expect(problemsOf({ pages: 5 })).toEqual(['pages: use an object with options']);
+    expect(problemsOf({ pages: { policies: { catalogue: { query: { onyl: ['page'] } } } } })).toEqual([
+      'pages.policies.catalogue.query.onyl: unknown option, did you mean "only"?; allowed here: only, ignore',
+    ]);
   });
 
   it('reports every problem at once', () => {

@@ -24,11 +24,14 @@ export class InvalidOptionsError extends CachingError {
   readonly code = 'CACHING_INVALID_OPTIONS';
 
   constructor(readonly problems: readonly OptionProblem[]) {
-    super(
-      `The caching options have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:` +
-        problems.map(({ path, message }) => `\n  - ${path === '' ? '(options)' : path}: ${message}`).join(''),
-    );
+    super(`The caching options have ${problemList(problems)}`);
   }
+}
+
+/** `2 problems:`, and each in a line of its own. */
+export function problemList(problems: readonly OptionProblem[]): string {
+  const lines = problems.map(({ path, message }) => `\n  - ${path === '' ? '(options)' : path}: ${message}`);
+  return `${lines.length === 1 ? 'a problem' : `${lines.length} problems`}:${lines.join('')}`;
 }
 
 /** A duration that is neither milliseconds nor text such as `'15m'`. */
@@ -323,7 +326,7 @@ export class NotConnectedError extends CachingError {
   }
 }
 
-/** A decorator on something that it cannot work on. */
+/** A decorator on something that it cannot work on, or with options that it does not know. */
 export class InvalidDecorationError extends CachingError {
   readonly code = 'CACHING_INVALID_DECORATION';
 }

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import type { OptionProblem } from './errors.js';
+import { InvalidDecorationError, type OptionProblem, problemList } from './errors.js';
 
 /** Reports each option that nobody knows, with what is allowed and what may have been meant. */
 export function reportUnknown(
@@ -24,4 +24,10 @@ export function suggestion(given: string, allowed: readonly string[]): string {
 /** The path of a field: `caches.reports.ttl`. */
 export function at(path: string, field: string): string {
   return path === '' || field === '' ? path + field : `${path}.${field}`;
+}
+
+/** @throws InvalidDecorationError with all problems of the options of `@Cached`, or of `@CachePage on Shop.list` */
+export function refuseDecoration(decorator: string, problems: readonly OptionProblem[]): void {
+  if (problems.length > 0)
+    throw new InvalidDecorationError(`The options of ${decorator} have ${problemList(problems)}`);
 }

@@ -22,14 +22,15 @@ export const ttl = z.custom<Ttl>(
 );
 /** A duration within bounds, in milliseconds. */
 export const duration = (least: number, most: number) =>
-  z.custom<Duration>((value) => {
-    if (!isValid(() => toMs(value as Duration))) return false;
-    const ms = toMs(value as Duration);
-    return ms >= least && ms <= most;
-  }, `use ${DURATION}; at least ${least} ms and at most ${most} ms`);
+  durationWithin(least, most, `at least ${least} ms and at most ${most} ms`);
+/** A duration where 0 or less means none. */
+export const durationUpTo = (most: number) => durationWithin(-Infinity, most, `at most ${most} ms`);
 /** A whole number within bounds. */
 export const count = (least: number, most: number) =>
-  z.number(`use a whole number from ${least} to ${most}`).int().min(least).max(most);
+  z.custom<number>(
+    (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+    `use a whole number from ${least} to ${most}`,
+  );
 /** Text of so many bytes at most, escaped as in a key. */
 export const name = (most: number) =>
   z.string('use text').refine((text) => escapeSegment(text).length <= most, `use at most ${most} bytes`);
@@ -46,9 +47,20 @@ export const converters = z
   .refine((all) => new Set(all.map((each) => each.type)).size === all.length, 'two are for one class');
 /** Any object. Functions too: a Knex instance is one. */
 export const given = z.custom<object>((value) => Object(value) === value, 'use an object');
+/** A function that is called, with what belongs to it. */
+export const called = (wanted: string) =>
+  z.custom<(...given: never[]) => never>((value) => typeof value === 'function', wanted);
 /** Something that a message of its own asks for. */
 export const givenAs = (wanted: string) =>
   z.custom<object>((value) => typeof value === 'object' && value !== null, wanted);
+
+function durationWithin(least: number, most: number, bounds: string) {
+  return z.custom<Duration>((value) => {
+    if (!isValid(() => toMs(value as Duration))) return false;
+    const ms = toMs(value as Duration);
+    return ms >= least && ms <= most;
+  }, `use ${DURATION}; ${bounds}`);
+}
 
 function isConverter(value: unknown): boolean {
   const { name, type, toData, fromData } = (value ?? {}) as Partial<Record<keyof ValueConverter, unknown>>;
@@ -71,9 +83,11 @@ function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
 
-/** A schema without its default and without what is made of its result. */
+/** A schema without its default and without what is made of its result; of several the one for objects. */
 function bare(schema: unknown): unknown {
   if (schema instanceof z.ZodPipe) return bare(schema.in);
+  if (schema instanceof z.ZodUnion)
+    return schema.options.map(bare).find((each) => each instanceof z.ZodObject);
   const isWrapped =
     schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;
   return isWrapped ? bare(schema.unwrap()) : schema;

@@ -3,41 +3,7 @@ import { DEFAULT_CACHE } from './caching.constants.js';
 import { toMs } from './duration.js';
 import { count, duration, ttl, unlessUnknown } from './option-schemas.js';
 import type { NamedPagePolicy } from './page/cache-page.options.js';
-import { isToken } from './page/field-scanner.js';
-
-const YEAR_MS = 365 * 86_400_000;
-const headerNames = z.array(z.string().refine(isToken), 'use a list of names of headers or cookies');
-const called = z.custom<(request: never) => never>(
-  (value) => typeof value === 'function',
-  'use a function of the request',
-);
-const parameters = z.array(
-  z.string('use names of query parameters'),
-  'use a list of names of query parameters',
-);
-const QUERY = z.union(
-  [z.literal('raw'), z.strictObject({ only: parameters.optional(), ignore: parameters.optional() })],
-  "use { only: [...] }, { ignore: [...] } or 'raw'",
-);
-
-const POLICY = z.strictObject(
-  {
-    ttl: ttl.optional(),
-    cache: z.string('use the name of a cache').optional(),
-    user: called.optional(),
-    shared: z.boolean('use true or false').optional(),
-    varyOn: called.optional(),
-    vary: headerNames.optional(),
-    tags: z.union([called, z.array(z.string())], 'use a list of tags, or a function').optional(),
-    staleWhileRevalidate: duration(0, YEAR_MS).optional(),
-    staleIfError: duration(0, YEAR_MS).optional(),
-    clientTtl: duration(0, YEAR_MS).optional(),
-    statuses: z.array(count(200, 499), 'use a list of statuses from 200 to 499').optional(),
-    query: QUERY.optional(),
-    honorNoCache: z.boolean('use true or false').optional(),
-  },
-  unlessUnknown('use an object with the options of a policy'),
-);
+import { POLICY, tokens } from './page/page-option-schemas.js';
 
 /** How pages are called in `Cache-Status` if the application does not say. */
 const OWN_NAME = 'nestjs-caching';
@@ -53,7 +19,7 @@ export const PAGES = z.strictObject(
       .transform((policies) => policies as Readonly<Record<string, NamedPagePolicy>>),
     accessTracking: z.enum(['on', 'off'], "use 'on' or 'off'").default('on'),
     ignoreReads: z.array(z.string('use names'), 'use a list of names of properties or headers').default([]),
-    sessionCookies: headerNames.default(['connect.sid', 'sessionId']),
+    sessionCookies: tokens.default(['connect.sid', 'sessionId']),
     maxBodySize: count(0, 1024 * 1024 * 1024).default(10 * 1024 * 1024),
     maxVariants: count(1, 10_000).default(32),
     flightDeadline: duration(1, 600_000).default('30s').transform(toMs),

@@ -4,6 +4,7 @@ import { InvalidDecorationError } from '../errors.js';
 import { ask, decorate } from './decorate.js';
 import type { Exactly, MethodCacheDecorator } from './fitting-decorator.js';
 import { assertKeyName, keyOf } from './method-key.js';
+import { assertMethodOptions } from './method-option-schemas.js';
 import { tagsFor } from './method-option-values.js';
 import type { CacheEvictOptions } from './method-options.js';
 
@@ -31,6 +32,7 @@ export function CacheEvict<const Options extends CacheEvictOptions & object>(
   options: Exactly<Options, CacheEvictOptions>,
 ): MethodCacheDecorator<Options>;
 export function CacheEvict(options: CacheEvictOptions): MethodCacheDecorator {
+  assertMethodOptions('CacheEvict', options);
   const { cache, name, condition, key, tags, resultTags, soft = false, all, always } = options;
   if (name !== undefined) assertKeyName(name);
   if (typeof tags === 'object') checkedTags(tags);

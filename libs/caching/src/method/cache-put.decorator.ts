@@ -25,7 +25,7 @@ export function CachePut<const Options extends CachePutOptions & object>(
   options: Exactly<Options, CachePutOptions>,
 ): MethodCacheDecorator<Options>;
 export function CachePut(given: CachePutOptions): MethodCacheDecorator {
-  const options: CachePutOptions = checkedOptions(given);
+  const options: CachePutOptions = checkedOptions('CachePut', given);
   assertKeyName(options.name);
   const { cache, name, condition, key, resultKey } = options;
   return decorate({ decorator: 'CachePut', cache, name, keyedBy: undefined }, async (call, original) => {

@@ -29,7 +29,7 @@ export function CachedMany<const Options extends CachedManyOptions & object>(
   options: Exactly<Options, CachedManyOptions>,
 ): BatchCacheDecorator<Options>;
 export function CachedMany(given?: Ttl | CachedManyOptions): BatchCacheDecorator {
-  const options = checkedOptions(given);
+  const options = checkedOptions('CachedMany', given);
   const { cache, name, key, condition, answers } = options;
   const loading = loadOptions(options);
   return decorate(

@@ -28,7 +28,7 @@ export function Cached<const Options extends CachedOptions & object>(
   options: Exactly<Options, CachedOptions>,
 ): MethodCacheDecorator<Options>;
 export function Cached(given?: Ttl | CachedOptions): MethodCacheDecorator {
-  const options = checkedOptions(given);
+  const options = checkedOptions('Cached', given);
   const { cache, name, key, condition } = options;
   const loading = loadOptions(options);
   return decorate(

@@ -3,13 +3,16 @@ import { checkedTags } from '../cache/tags.js';
 import { type Ttl, ttlToMs } from '../duration.js';
 import { ask, type Call } from './decorate.js';
 import { assertKeyName } from './method-key.js';
+import { assertMethodOptions } from './method-option-schemas.js';
 import type { CachedManyOptions, CachedOptions, CachePutOptions } from './method-options.js';
 
 /** A ttl alone, or options, as options; checked where they are written rather than on the first call. */
 export function checkedOptions<Options extends CachedOptions | CachePutOptions>(
+  decorator: 'Cached' | 'CachedMany' | 'CachePut',
   given: Ttl | Options | undefined,
 ): Options {
   const options = (typeof given === 'object' && given !== null ? given : { ttl: given }) as Options;
+  assertMethodOptions(decorator, options);
   const {
     ttl,
     staleWhileRevalidate,

@@ -14,8 +14,8 @@ export interface CachePageMetadata extends CachePageOptions<never> {
  *
  * @param ttl how long a page stays fresh: `'15m'`, or **milliseconds**. The handler may shorten it by `Cache-Control`,
  * never lengthen it. Left out: as the response's own headers say, and not at all if they do not (RFC 9111 §4.2.1)
- * @throws InvalidDurationError, InvalidDecorationError; the latter when the application starts for a method whose route
- * answers no GET
+ * @throws InvalidDurationError, InvalidDecorationError; the latter when the application starts for options that it does not
+ * know and for a method whose route answers no GET
  *
  * @example
  * @Get() @CachePage('15m') list() {}

@@ -4,7 +4,7 @@ import { toMs, type Ttl, ttlToMs } from '../duration.js';
 import { InvalidDecorationError } from '../errors.js';
 import type { CachePageMetadata } from './cache-page.decorator.js';
 import type { NamedPagePolicy, PagePolicyOptions } from './cache-page.options.js';
-import { isToken } from './field-scanner.js';
+import { assertPageOptions } from './page-option-schemas.js';
 import type { LifePolicy } from './page-policy.js';
 import { QueryPolicy } from './query.js';
 import type { VariantNames } from './variants.js';
@@ -44,11 +44,11 @@ const SUSPICIOUS_TTL = 1000;
 
 /** @throws InvalidDecorationError, UnknownCacheError, InvalidDurationError, InvalidArgumentError */
 export function pageRoute({ name, metadata, policies, declared, cacheNamed }: RouteParts): PageRoute {
+  assertPageOptions(name, metadata);
   const options = { ...namedPolicy(name, metadata.policy, policies), ...definedOnly(metadata) };
   const { ttl, tags } = options;
   const cache = cacheNamed(options.cache);
-  const vary = (options.vary ?? []).map(String);
-  assertOptions(name, options, vary);
+  const vary = options.vary ?? [];
   return {
     name,
     cache,
@@ -95,25 +95,6 @@ function namedPolicy(
     `@CachePage on ${route} names the policy '${policy}', and pages.policies has ` +
       `${names.length === 0 ? 'none' : names.join(', ')}. Add it there, or name another one.`,
   );
-}
-
-function assertOptions(
-  route: string,
-  { query, statuses }: PagePolicyOptions<never>,
-  vary: readonly string[],
-): void {
-  const refuse = (problem: string): never => {
-    throw new InvalidDecorationError(`@CachePage on ${route}: ${problem}`);
-  };
-  for (const header of vary)
-    if (!isToken(header)) refuse(`\`vary\` takes names of request headers; '${header}' is none.`);
-  for (const status of statuses ?? [])
-    if (!Number.isInteger(status) || status < 200 || status > 499)
-      refuse(`\`statuses\` takes whole numbers from 200 to 499; ${String(status)} cannot be stored.`);
-  if (query === undefined || query === 'raw') return;
-  for (const parameter of [...(query.only ?? []), ...(query.ignore ?? [])])
-    if (/[[\]]/.test(parameter))
-      refuse(`\`query\` takes names without brackets: 'filter' stands for 'filter[…]' as well.`);
 }
 
 function windowMs(own: PagePolicyOptions['staleIfError'], ofCache: number): number | undefined {
