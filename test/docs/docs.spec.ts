@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { transform } from '@swc/core';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import * as library from 'nestjs-caching';
@@ -91,6 +91,20 @@ describe('README', () => {
   });
 });
 
+/** The spec of the guide beside its module, as a function of the runner: a module that is imported may not declare tests. */
+const { describeApplication } = await load<{ describeApplication(runner: object): void }>(
+  [
+    await example('docs/getting-started.md', 'module.ts'),
+    (await example('docs/getting-started.md', 'app.spec.ts'))
+      .replace(/^import .* from '(@jest\/globals|\.\/app\.module\.js)';$/gm, '')
+      .replace(
+        /^const memory = /m,
+        'export function describeApplication({ afterEach, expect, it }: any) {\n$&',
+      ),
+    '}',
+  ].join('\n'),
+);
+
 describe('docs/getting-started.md', () => {
   it('configures modules that start', async () => {
     const { AppModule } = await load<{ AppModule: new () => object }>(
@@ -105,6 +119,8 @@ describe('docs/getting-started.md', () => {
       await app.close();
     }
   });
+
+  describe('has tests of an application that pass', () => describeApplication({ afterEach, expect, it }));
 });
 
 describe('docs/migrating-from-cache-manager.md', () => {
@@ -242,6 +258,7 @@ describe('the public API', () => {
       'BackendError',
       'BackendTimeoutError',
       'CACHING_CLOCK',
+      'CACHING_OPTIONS',
       'CacheClosedError',
       'CacheControl',
       'CacheEvict',

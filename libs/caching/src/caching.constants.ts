@@ -4,7 +4,7 @@ export const DEFAULT_CACHE = 'default';
 /** The name of the cache that keeps fragments, if there is one of this name. */
 export const FRAGMENTS_CACHE = 'fragments';
 
-/** Injection token of the options as the application gave them. */
+/** The options as the application gave them, `isGlobal` apart. Tests put others in their place, which name the same caches. */
 export const CACHING_OPTIONS = Symbol.for('nestjs-caching:options');
 
 /** The options with every default in place. */

@@ -1,4 +1,4 @@
-export { CACHING_CLOCK } from './caching.constants.js';
+export { CACHING_CLOCK, CACHING_OPTIONS } from './caching.constants.js';
 export { CachingModule } from './caching.module.js';
 export type {
   CacheOptions,

@@ -7,6 +7,8 @@ export type {
   ComplianceSubject,
 } from './compliance/subject.js';
 export { FakeClock } from './fake-clock.js';
+export { MemoryBackend } from '../backends/memory.backend.js';
+export type { MemoryBackendOptions } from '../backends/memory.backend.js';
 export { FailingBackend } from './failing-backend.js';
 export type { FailingOperation, FailureOptions, FaultOptions } from './failing-backend.js';
 export { describeOutage } from './outage.js';
