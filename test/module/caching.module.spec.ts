@@ -81,11 +81,42 @@ describe('CachingModule', () => {
     );
   });
 
+  it('is one where several modules import the same const', async () => {
+    const caching = CachingModule.forRoot({ isGlobal: false, caches: { default: {}, reports: {} } });
+    @Module({ imports: [caching], providers: [Reader], exports: [Reader] })
+    class Importer {}
+    const module = await Test.createTestingModule({ imports: [caching, Importer] }).compile();
+    const app = await module.init();
+    close = () => app.close();
+    expect(app.get(Reader, { strict: false }).cache).toBe(app.get(CacheService));
+  });
+
+  it.each([
+    ['beside a global one', [CachingModule.forRoot()]],
+    ['beside one that is not global', [CachingModule.forRoot({ isGlobal: false })]],
+    ['alone', []],
+  ])('refuses to be imported without options, %s', async (_where, imports) => {
+    @Injectable()
+    class Feature {
+      constructor(readonly cache: CacheService) {}
+    }
+    @Module({ imports: [CachingModule], providers: [Feature] })
+    class BareModule {}
+    const start = Test.createTestingModule({ imports: [...imports, BareModule] }).compile();
+    await expect(start).rejects.toThrow(InvalidOptionsError);
+    await expect(start).rejects.toThrow(
+      /imports of BareModule: .* import CachingModule\.forRoot\(\) in the root/,
+    );
+  });
+
   it('refuses a second forRoot', async () => {
-    const twice = Test.createTestingModule({
-      imports: [CachingModule.forRoot(), CachingModule.forRoot({ ttl: '1m' })],
-    });
-    await expect(twice.compile()).rejects.toThrow(AlreadyConfiguredError);
+    for (const isGlobal of [true, false]) {
+      const twice = Test.createTestingModule({
+        imports: [CachingModule.forRoot({ isGlobal }), CachingModule.forRoot({ isGlobal, ttl: '1m' })],
+      }).compile();
+      await expect(twice).rejects.toThrow(AlreadyConfiguredError);
+      await expect(twice).rejects.toThrow(/with `isGlobal: false` keep what forRoot\(\) answers in a const/);
+    }
   });
 
   it('refuses bad options at once, and those of a factory at start', async () => {

@@ -22,6 +22,7 @@ import { type Clock, systemClock } from './clock.js';
 import { AlreadyConfiguredError, InvalidOptionsError } from './errors.js';
 import { DecoratedMethods } from './method/decorated-methods.js';
 import { MethodCaches } from './method/method-caches.js';
+import { hasOptions, MISSING_OPTIONS } from './missing-options.js';
 import { FragmentCache } from './fragment/fragment-cache.service.js';
 import { assertOnRoutes } from './page/misplaced-decorators.js';
 import { PageCacheInstaller } from './page/page-cache.installer.js';
@@ -36,7 +37,8 @@ import { type ResolvedCachingOptions, resolveOptions } from './resolve-options.j
  * CachingModule.forRoot()
  * CachingModule.forRoot({ url: process.env.REDIS_URL, keyPrefix: 'shop', ttl: '5m' })
  */
-@Module({})
+// What forRoot() brings along takes the place of all this.
+@Module(partsOf([DEFAULT_CACHE], [MISSING_OPTIONS]))
 export class CachingModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly modules: ModulesContainer,
@@ -46,7 +48,7 @@ export class CachingModule implements NestModule, OnModuleInit, OnApplicationShu
     private readonly methods: DecoratedMethods,
   ) {
     const instances = [...modules.values()].filter(({ metatype }) => metatype === CachingModule);
-    if (instances.length > 1) throw new AlreadyConfiguredError();
+    if (instances.filter(hasOptions).length > 1) throw new AlreadyConfiguredError();
   }
 
   /** @throws InvalidOptionsError with every problem at once */
@@ -81,11 +83,12 @@ export class CachingModule implements NestModule, OnModuleInit, OnApplicationShu
 }
 
 function moduleOf(isGlobal: boolean, caches: readonly string[], options: Provider[]): DynamicModule {
-  const own = providers(caches);
+  return { module: CachingModule, global: isGlobal, ...partsOf(caches, options) };
+}
+
+function partsOf(caches: readonly string[], options: Provider[]) {
   return {
-    module: CachingModule,
-    global: isGlobal,
-    providers: [...options, ...own],
+    providers: [...options, ...providers(caches)],
     exports: [
       CacheRegistry,
       FragmentCache,

@@ -62,9 +62,9 @@ export class AlreadyConfiguredError extends CachingError {
 
   constructor() {
     super(
-      'CachingModule.forRoot() is imported more than once in this application. Call it once, in the root module, ' +
-        'and give it several `caches` if you need more than one; the module is global, so other modules inject ' +
-        'CacheService without importing it.',
+      'CachingModule.forRoot() is imported more than once in this application. Call it once, and give it several `caches` if ' +
+        'you need more than one. Other modules inject CacheService without importing anything; with `isGlobal: false` keep what ' +
+        'forRoot() answers in a const, and import that same const wherever it is needed.',
     );
   }
 }
