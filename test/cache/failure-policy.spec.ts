@@ -3,6 +3,7 @@ import { BackendError, CircuitOpenError } from 'nestjs-caching';
 import { FakeClock } from 'nestjs-caching/testing';
 import { Counters } from '../../libs/caching/src/cache/counters.js';
 import { FailurePolicy } from '../../libs/caching/src/cache/failure-policy.js';
+import { linesOf } from '../../libs/caching/src/testing/log.js';
 
 const PAUSE = 1000;
 
@@ -55,6 +56,13 @@ describe('the failure policy', () => {
     expect(() => policy.remove('delete', fail, false)).toThrow(BackendError);
     expect(policy.write('set', () => 'stored', 'not')).toBe('stored');
     expect(() => policy.remove('delete', () => true, false)).toThrow(CircuitOpenError);
+  });
+
+  it('says in the log once what failed and what becomes of it', async () => {
+    const lines = await linesOf(async () => void policy.read('get', fail, 'absent'));
+    expect(lines).toEqual([
+      'The backend of cache "default" failed in get. Carrying on without it; more such failures within a minute are not logged.',
+    ]);
   });
 
   it('lets one call try, and nobody else until its time is over', () => {

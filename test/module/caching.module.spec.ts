@@ -184,7 +184,7 @@ describe('CachingModule', () => {
     const module = Test.createTestingModule({ imports: [CachingModule.forRoot()], controllers: [Wrong] });
     const start = module.compile();
     await expect(start).rejects.toThrow(InvalidDecorationError);
-    await expect(start).rejects.toThrow(/^The options of @CachePage on Wrong\.get/);
+    await expect(start).rejects.toThrow(/^The options of @CachePage on Wrong\.get have /);
     await expect(start).rejects.toThrow(message);
   });
 

@@ -3,6 +3,8 @@ import type { OptionProblem } from './errors.js';
 import { at, suggestion } from './option-problems.js';
 
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
+/** What is often given in the place of a URL, where the host would pass for a scheme: `localhost:6379`. */
+const HOST_AND_PORT = /^[a-z\d.-]+:\d+(?=\/|$)/i;
 
 /** The backend that a cache names, or that the scheme of its URL belongs to. */
 export function chooseBackend(
@@ -18,6 +20,12 @@ export function chooseBackend(
     return undefined;
   }
   if (url === undefined) return (backend as BackendName | undefined) ?? 'memory';
+  const server = typeof url === 'string' ? HOST_AND_PORT.exec(url)?.[0] : undefined;
+  if (server !== undefined) {
+    const message = `a server, and not what kind of server it is; write redis://${server} if it is Redis`;
+    problems.push({ path: at(path, 'url'), message });
+    return undefined;
+  }
   const scheme = typeof url === 'string' ? SCHEME.exec(url)?.[0].toLowerCase() : undefined;
   const byScheme = scheme === undefined ? undefined : backendOfScheme(scheme);
   // The list of servers in a memcached URL is more than a URL may hold.

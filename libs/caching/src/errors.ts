@@ -170,8 +170,7 @@ export class BackendError extends CachingError {
   ) {
     super(
       options.message ??
-        `The backend of cache "${cache}" failed in ${operation}${inBrackets(options.cause)}. ` +
-          'Look at `cause`; reads carry on as misses.',
+        `The backend of cache "${cache}" failed in ${operation}${inBrackets(options.cause)}.`,
       options,
     );
   }

@@ -7,6 +7,7 @@ import type { Served } from '../cache/loader.js';
 import type { FirstLook } from '../cache/looks.js';
 import type { PageCall } from './page-call.js';
 import { isDirectory, pageCodec, type PageRecord, recordSize } from './page-record.js';
+import { shownRoute } from './page-route.js';
 import type { FreshPage } from './page-run.js';
 import type { StoredPage } from './stored-page.js';
 import { digestFor, type Variant, variantDigest, variantKey } from './variant-directory.js';
@@ -58,7 +59,7 @@ export class PageLoads {
         errorMs: errorMs ?? 0,
         tags: call.tags,
       },
-      shownKey: name,
+      shownKey: shownRoute(name),
       errorTtlMs: 0,
       flightTimeoutMs: this.flightTimeoutMs,
       make: async (context) => {

@@ -44,8 +44,9 @@ const SUSPICIOUS_TTL = 1000;
 
 /** @throws InvalidDecorationError, UnknownCacheError, InvalidDurationError, InvalidArgumentError */
 export function pageRoute({ name, metadata, policies, declared, cacheNamed }: RouteParts): PageRoute {
-  assertPageOptions(name, metadata);
-  const options = { ...namedPolicy(name, metadata.policy, policies), ...definedOnly(metadata) };
+  const shown = shownRoute(name);
+  assertPageOptions(shown, metadata);
+  const options = { ...namedPolicy(shown, metadata.policy, policies), ...definedOnly(metadata) };
   const { ttl, tags } = options;
   const cache = cacheNamed(options.cache);
   const vary = options.vary ?? [];
@@ -70,6 +71,11 @@ export function pageRoute({ name, metadata, policies, declared, cacheNamed }: Ro
     query: new QueryPolicy(options.query),
     honorsNoCache: options.honorNoCache === true,
   };
+}
+
+/** The {@link PageRoute.name} of a route for people: `Shop.list`, and `Shop.list@"2"` where it has a version. */
+export function shownRoute(name: string): string {
+  return name.replace(/@null$/, '');
 }
 
 /** A warning about a ttl that looks like seconds, if it does. */

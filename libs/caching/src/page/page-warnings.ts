@@ -1,5 +1,6 @@
 import { CacheClosedError, CachingError } from '../errors.js';
 import { accessWarning, requestScopeWarning } from './access-policy.js';
+import { shownRoute } from './page-route.js';
 import type { AccessReport } from './read-log.js';
 
 /** Tells a developer why pages of a route are not stored: once for each route and reason. No values, no keys. */
@@ -10,12 +11,13 @@ export class PageWarnings {
 
   /** `reads` are those of the verdict; without any there is nothing that a developer could do. */
   reads(route: string, reads: readonly string[], { late }: AccessReport): void {
-    if (reads.length > 0) this.once(`reads ${route}`, () => accessWarning(route, reads, late.headers));
+    if (reads.length > 0)
+      this.once(`reads ${route}`, () => accessWarning(shownRoute(route), reads, late.headers));
   }
 
   /** For a request-scoped route without a declaration (see `isRequestScoped`). */
   requestScope(route: string): void {
-    this.once(`reads ${route}`, () => requestScopeWarning(route));
+    this.once(`reads ${route}`, () => requestScopeWarning(shownRoute(route)));
   }
 
   /** For what fails behind a response that its client has. */
@@ -24,7 +26,7 @@ export class PageWarnings {
     this.once(`failure ${route}`, () => {
       // Other errors may say what is in the page.
       const reason = error instanceof CachingError ? error.message : `${nameOf(error)} was thrown.`;
-      return `A page of ${route} was not stored: ${reason} More such failures of this route are not logged.`;
+      return `A page of ${shownRoute(route)} was not stored: ${reason} More such failures of this route are not logged.`;
     });
   }
 
