@@ -74,6 +74,20 @@ describe('CachingModule', () => {
     expect(app.get(getCacheToken(), { strict: false })).toBe(cache);
   });
 
+  it('takes what the environment does not have for nothing', async () => {
+    const app = await compile(
+      CachingModule.forRoot({
+        isGlobal: undefined,
+        caches: {
+          default: { url: process.env['NO_SUCH_URL'], keyPrefix: undefined },
+          reports: { ttl: undefined },
+        },
+        pages: { cache: undefined },
+      }),
+    );
+    expect(app.get(Reader, { strict: false }).cache.name).toBe('default');
+  });
+
   it('stays with its importers when it is not global', async () => {
     const caching = CachingModule.forRoot({ isGlobal: false });
     await expect(Test.createTestingModule({ imports: [caching, FeatureModule] }).compile()).rejects.toThrow(

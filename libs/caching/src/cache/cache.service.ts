@@ -84,10 +84,13 @@ export class CacheService {
     return this.engine.entries.counters.snapshot();
   }
 
+  /** The value, or `default`: as without one in all else. */
+  get<T>(key: string, options: GetOptions<T> & { readonly default: T }): Promise<T>;
   /**
    * The value, or `default`, or `undefined`: frozen and shared, or with `copy` a private one. Does not use stale windows.
    * (Django: `get`)
    */
+  get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined>;
   get<T>(key: string, options?: GetOptions<T>): Promise<T | undefined> {
     try {
       const found = this.reads.one(this.checked(key), this.version(options));
@@ -264,12 +267,11 @@ export class CacheService {
    */
   async increment(key: string, delta = 1, options?: IncrementOptions): Promise<number> {
     const { ttlMs } = this.loads.life(options);
-    const version = this.version(options);
     const initial = options?.initial;
     assertCounterSteps(delta, initial);
     const isKept = ttlMs === null || ttlMs > 0;
     const [start, life] = isKept ? [initial, ttlMs] : [undefined, null];
-    const bump = () => this.present.increment(this.segments(key), version, delta, start, life);
+    const bump = () => this.present.increment(this.segments(key), this.version(options), delta, start, life);
     const sum = await this.reads.changing(bump);
     if (sum !== undefined) return sum;
     if (initial === undefined) throw new MissingKeyError();
