@@ -174,6 +174,16 @@ describe('docs/low-level.md', () => {
   });
 });
 
+describe('docs/low-level.md, on statistics', () => {
+  it('lists the counters of the code and no others', async () => {
+    const code = await read('libs/caching/src/cache/counters.ts');
+    const counters = [...code.matchAll(/^ {2}readonly (\w+): number;$/gm)].map(([, name]) => name);
+    const [, section = ''] = (await read('docs/low-level.md')).split('\n## Statistics and health\n');
+    const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+    expect(rows).toEqual(counters);
+  });
+});
+
 describe('docs/low-level.md, on converters', () => {
   it('gives instances back', async () => {
     const { caching, Money } = await load<{ caching: never; Money: new (...args: unknown[]) => object }>(

@@ -107,6 +107,14 @@ describe('the package', () => {
     expect(files.filter((path) => /\.spec\.|tsbuildinfo|node_modules/.test(path))).toEqual([]);
   });
 
+  it('holds what its README and guides lead to', async () => {
+    for (const path of files.filter((each) => /^[^/]*\.md$|^docs\/.*\.md$/.test(each))) {
+      const links = (await readFile(inside(path), 'utf8')).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g);
+      for (const [, link = ''] of links)
+        expect([path, files]).toEqual([path, expect.arrayContaining([join(dirname(path), link)])]);
+    }
+  });
+
   it('holds the sources that its maps name', async () => {
     const path = 'dist/cache/cache.service.js.map';
     const { sources } = JSON.parse(await readFile(inside(path), 'utf8')) as { sources: string[] };
