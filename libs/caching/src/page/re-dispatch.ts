@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { EventEmitter } from 'node:events';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { Clock } from '../clock.js';
 
 /** What a copy leaves out: what would ask for less than the whole page. */
@@ -83,6 +84,7 @@ export class ReDispatch<Mark extends object> {
       // A function of our own: handed an Express application, `inject` would change the prototypes of all its requests.
       const listen = (copy: IncomingMessage, response: ServerResponse): void => {
         const connection = liken(copy, request);
+        discard(response);
         this.marks.set(copy, mark);
         const cancel = this.clock.after(deadlineMs, () => response.destroy());
         // As when a connection closes after its last response. On Express nobody else would say so.
@@ -117,6 +119,20 @@ function copyOf({ headers, rawHeaders, socket }: IncomingMessage, target: string
     rawHeaders: raw,
     connection: Object.fromEntries(CONNECTION_FACTS.map((fact) => [fact, facts[fact]])),
   };
+}
+
+/**
+ * Lets what is written go to the socket alone, which throws it away and says when there may be more: `inject` would keep all of
+ * it. What a server of Node does with the word of its sockets is done here, or writers would wait for ever.
+ */
+function discard(response: ServerResponse): void {
+  response.write = ServerResponse.prototype.write;
+  const socket = response.socket as Writable | null;
+  socket?.on('drain', () => response.emit('drain'));
+  Object.defineProperty(response, 'writableNeedDrain', {
+    get: () => socket?.writableNeedDrain === true,
+    configurable: true,
+  });
 }
 
 /** Makes a blank request like the original; answers its connection, which is an object and nothing more. */
