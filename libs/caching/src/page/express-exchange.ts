@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
-import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
+import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe } from './capture.js';
 import { keepScope } from './page-scope.js';
 import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
@@ -89,52 +89,54 @@ export class ExpressExchange implements Exchange {
     const before = new HeaderLookup(response.getHeaders());
     const body = new BodyCollector(maxBodySize);
     const { write, end, writeHead } = response;
+    const capture = new Capture(response, () => new HeaderLookup(response.getHeaders()));
     keepScope(response, 'render');
-    let captured: Omit<CapturedPage, 'atFinish'> | undefined;
+    let hasEnded = false;
 
     // Express would answer 304 out of its own check and leave us no body to store; we decide when the body is whole.
     Object.defineProperty(request, 'fresh', { value: false, configurable: true });
     response.writeHead = function (this: ExpressResponse, ...given: unknown[]) {
       if (typeof given.at(-1) === 'object') body.giveUp();
-      return Reflect.apply(writeHead, this, given) as ExpressResponse;
+      const answer = Reflect.apply(writeHead, this, given) as ExpressResponse;
+      capture.look();
+      return answer;
     };
     response.write = function (this: ExpressResponse, ...given: unknown[]) {
       body.add(given[0], given[1]);
       return Reflect.apply(write, this, given) as boolean;
     } as typeof write;
     response.end = function (this: ExpressResponse, ...given: unknown[]) {
-      const isFirst = captured === undefined;
-      if (isFirst) body.add(given[0], given[1]);
+      if (hasEnded) return Reflect.apply(end, this, given) as ExpressResponse;
+      hasEnded = true;
+      body.add(given[0], given[1]);
       const whole = body.whole();
-      if (isFirst && whole !== undefined) {
-        const atEmission = new HeaderLookup(this.getHeaders());
-        captured = { status: this.statusCode, body: whole, before, atEmission };
-        const etag = this.headersSent ? undefined : describe(captured);
-        if (etag !== undefined) {
-          this.setHeader('etag', etag);
-          const { method = '', headers } = request;
-          const { status } = captured;
-          if (
-            isUnmodified(
-              { method, headers },
-              { status, etag, lastModified: atEmission.text('last-modified') },
-            )
-          )
-            return sendNotModified(this, end);
-        }
-      }
+      const page = whole && {
+        status: this.statusCode,
+        body: whole,
+        before,
+        atEmission: new HeaderLookup(this.getHeaders()),
+      };
+      capture.compose(page);
+      if (page !== undefined && !this.headersSent && isKnown(this, request, page, describe))
+        return sendNotModified(this, end);
       return Reflect.apply(end, this, given) as ExpressResponse;
     } as typeof end;
-
-    return new Promise((resolve) => {
-      response.once('finish', () => {
-        resolve(captured && { ...captured, atFinish: new HeaderLookup(response.getHeaders()) });
-      });
-      response.once('close', () => resolve('broken'));
-      // The client may have left while the cache was asked: nothing would ever come.
-      if (this.isGone) resolve('broken');
-    });
+    return capture.settled;
   }
+}
+
+/** Tells a client the tag of a page; answers whether it has that page already. */
+function isKnown(
+  response: ExpressResponse,
+  { method = '', headers }: ExpressRequest,
+  page: ComposedPage,
+  describe: Describe,
+): boolean {
+  const etag = describe(page);
+  if (etag === undefined) return false;
+  response.setHeader('etag', etag);
+  const lastModified = page.atEmission.text('last-modified');
+  return isUnmodified({ method, headers }, { status: page.status, etag, lastModified });
 }
 
 /** 304 with the headers that it repeats and no others that describe a body. */

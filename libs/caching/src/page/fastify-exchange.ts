@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
-import { BodyCollector, type Captured, type CapturedPage, type Describe } from './capture.js';
+import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe } from './capture.js';
 import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
@@ -117,51 +117,67 @@ export class FastifyExchange implements Exchange {
 
   capture(maxBodySize: number, describe: Describe): Promise<Captured> {
     const reply = this.response;
+    const { raw } = reply;
     const before = new HeaderLookup(reply.getHeaders());
-    const body = new BodyCollector(maxBodySize);
+    const capture = new Capture(raw, () => new HeaderLookup({ ...raw.getHeaders(), ...reply.getHeaders() }));
     keepScope(reply, 'view');
-    let captured: Omit<CapturedPage, 'atFinish'> | undefined;
-    const complete = (): void => {
-      const whole = body.whole();
-      if (whole === undefined) return;
-      const atEmission = new HeaderLookup(reply.getHeaders());
-      captured = { status: reply.statusCode, body: whole, before, atEmission };
+    const { write, end } = raw;
+    raw.write = (...given: unknown[]) => {
+      const answer = Reflect.apply(write, raw, given) as boolean;
+      capture.look();
+      return answer;
+    };
+    raw.end = (...given: unknown[]) => {
+      const answer = Reflect.apply(end, raw, given) as ServerResponse;
+      capture.look();
+      return answer;
     };
     watchers.set(reply, (payload) => {
-      if (isStream(payload)) return payload.pipe(watchStream(payload, body, complete));
+      // What fails after this is answered by another payload.
+      capture.restart();
+      const body = new BodyCollector(maxBodySize);
+      const compose = (): ComposedPage | undefined => {
+        const whole = body.whole();
+        const atEmission = new HeaderLookup(reply.getHeaders());
+        const page = whole && { status: reply.statusCode, body: whole, before, atEmission };
+        capture.compose(page);
+        return page;
+      };
+      if (isStream(payload)) return payload.pipe(watchStream(payload, body, compose));
       if (payload !== null && payload !== undefined && !isBytes(payload)) return payload;
       body.add(payload);
-      complete();
-      const etag = captured && describe(captured);
-      if (captured === undefined || etag === undefined) return payload;
-      reply.header('etag', etag);
-      const { status, atEmission } = captured;
-      const lastModified = atEmission.text('last-modified');
-      if (!isUnmodified(this, { status, etag, lastModified })) return payload;
+      const page = compose();
+      if (page === undefined || !isKnown(reply, this, page, describe)) return payload;
       makeNotModified(reply);
       return null;
     });
-    return new Promise((resolve) => {
-      reply.raw.once('finish', () => {
-        const atFinish = new HeaderLookup({ ...reply.raw.getHeaders(), ...reply.getHeaders() });
-        resolve(captured && { ...captured, atFinish });
-      });
-      reply.raw.once('close', () => resolve('broken'));
-      // The client may have left while the cache was asked: nothing would ever come.
-      if (this.isGone) resolve('broken');
-    });
+    return capture.settled;
   }
 }
 
+/** Tells a client the tag of a page; answers whether it has that page already. */
+function isKnown(
+  reply: FastifyReply,
+  exchange: FastifyExchange,
+  page: ComposedPage,
+  describe: Describe,
+): boolean {
+  const etag = describe(page);
+  if (etag === undefined) return false;
+  reply.header('etag', etag);
+  const lastModified = page.atEmission.text('last-modified');
+  return isUnmodified(exchange, { status: page.status, etag, lastModified });
+}
+
 /** Lets a stream through and collects it; an error goes on to whoever reads. */
-function watchStream(source: NodeJS.ReadableStream, body: BodyCollector, complete: () => void): Transform {
+function watchStream(source: NodeJS.ReadableStream, body: BodyCollector, compose: () => void): Transform {
   const watched = new Transform({
     transform(chunk, encoding, next) {
       body.add(chunk, encoding);
       next(null, chunk);
     },
     flush(next) {
-      complete();
+      compose();
       next();
     },
   });
