@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { watchPayload } from './fastify-hooks.js';
 import { type AccessReport, ReadLog, type Reads } from './read-log.js';
 import { RequestWatch, type TrackableRequest } from './tracked-request.js';
 
@@ -62,16 +63,18 @@ function watchResponse(response: ServerResponse, log: ReadLog, stop: () => void)
 }
 
 /**
- * Hooks of plugins run from `send` on, and read the request. What is read after that by way of an object that the handler
- * was given, and returned, still counts; and a stream that makes the body reads whatever it likes.
+ * A result is still being made after `send`, by hooks that come before its serialization and by what it reads itself. Then
+ * hooks of plugins read the request. What is read after that by way of an object that the handler was given, and returned,
+ * still counts; and a stream that makes the body reads whatever it likes.
  */
 function watchReply(reply: Reply, log: ReadLog, stop: () => void, release: () => void): void {
   const { send, raw } = reply;
+  watchPayload(reply, (payload) => {
+    if (!isStreamed(payload)) release();
+    return payload;
+  });
   reply.send = (payload?: unknown) => {
-    if (!isStreamed(payload)) {
-      release();
-      return Reflect.apply(send, reply, [payload]);
-    }
+    if (!isStreamed(payload)) return Reflect.apply(send, reply, [payload]);
     const { end } = raw;
     raw.end = (...given: unknown[]) => {
       stop();

@@ -5,37 +5,13 @@ import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe
 import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
+import { watchPayload } from './fastify-hooks.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
 import { keepScope } from './page-scope.js';
 import { type Reply, replyOf } from './reply.js';
 import type { StoredPage } from './stored-page.js';
 
-/** The part of a Fastify instance that takes hooks. */
-export interface FastifyHooks {
-  addHook(
-    name: 'onSend',
-    hook: (
-      request: FastifyRequest,
-      reply: FastifyReply,
-      payload: unknown,
-      done: (error: null, payload: unknown) => void,
-    ) => void,
-  ): unknown;
-}
-
-/** What waits for the payload of a reply. */
-type Watcher = (payload: unknown) => unknown;
-const watchers = new WeakMap<FastifyReply, Watcher>();
-
-/** Shows payloads to their captures before compression sees them. Called once, before the routes are there. */
-export function installCaptureHook(instance: FastifyHooks): void {
-  instance.addHook('onSend', (_request, reply, payload, done) => {
-    const watch = watchers.get(reply);
-    done(null, watch === undefined ? payload : watch(payload));
-  });
-}
-
-/** A request on Fastify: the body is watched by an `onSend` hook. */
+/** A request on Fastify: the body is watched before any hook that sees payloads. */
 export class FastifyExchange implements Exchange {
   readonly headers: IncomingHttpHeaders;
 
@@ -132,7 +108,7 @@ export class FastifyExchange implements Exchange {
       capture.look();
       return answer;
     };
-    watchers.set(reply, (payload) => {
+    watchPayload(reply, (payload) => {
       // What fails after this is answered by another payload.
       capture.restart();
       const body = new BodyCollector(maxBodySize);
