@@ -6,7 +6,7 @@ import { Test } from '@nestjs/testing';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { trackAccess } from '../../libs/caching/src/page/access-tracking.js';
-import { installPayloadHook } from '../../libs/caching/src/page/fastify-hooks.js';
+import { installHooks } from '../../libs/caching/src/page/fastify-hooks.js';
 import type { AccessReport } from '../../libs/caching/src/page/read-log.js';
 import type { AnyRequest } from '../support/tracked-app.js';
 
@@ -44,7 +44,7 @@ describe('access tracking over HTTP/2', () => {
     const providers = [{ provide: APP_INTERCEPTOR, useClass: Tracking }];
     const module = await Test.createTestingModule({ controllers: [ReadingController], providers }).compile();
     const app = module.createNestApplication(new FastifyAdapter({ http2: true } as never));
-    installPayloadHook(app.getHttpAdapter().getInstance());
+    installHooks(app.getHttpAdapter().getInstance());
     await app.listen(0, '127.0.0.1');
     const session = connect(await app.getUrl());
     close = async () => {

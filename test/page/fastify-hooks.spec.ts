@@ -1,13 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, type INestApplication, Res, StreamableFile } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  type INestApplication,
+  NotFoundException,
+  Redirect,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
 import { RouteSchema } from '@nestjs/platform-fastify';
 import { CachePage } from 'nestjs-caching';
 import { PassThrough, Readable } from 'node:stream';
-import {
-  type FastifyHooks,
-  installPayloadHook,
-  watchPayload,
-} from '../../libs/caching/src/page/fastify-hooks.js';
+import { type FastifyHooks, installHooks, watchPayload } from '../../libs/caching/src/page/fastify-hooks.js';
 import { type AnyReply, type AnyRequest, type Handle, usePages } from '../support/page-app.js';
 
 type Hook = (request: AnyRequest, reply: AnyReply, payload: unknown) => Promise<unknown>;
@@ -126,6 +133,84 @@ describe('hooks of the application on Fastify', () => {
     expect(texts).toEqual(['run 2', 'run 3', 'run 3']);
   });
 
+  it.each<[how: string, fail: () => Promise<void>]>([
+    [
+      'at once',
+      () => {
+        throw new Error('not now');
+      },
+    ],
+    ['a little later', () => Promise.reject(new Error('not now'))],
+    [
+      'much later',
+      () =>
+        new Promise((_resolve, reject) =>
+          setImmediate(() => setImmediate(() => reject(new Error('not now')))),
+        ),
+    ],
+  ])('what fails on a stored page, %s, is answered as on one that is made', async (_how, fail) => {
+    let fails = true;
+    const onSend = (
+      _request: unknown,
+      _reply: unknown,
+      payload: unknown,
+      done: (error: unknown, payload?: unknown) => void,
+    ) => {
+      if (!fails) return done(null, payload);
+      fails = false;
+      void fail().catch(done);
+    };
+    @Catch()
+    class Slow implements ExceptionFilter {
+      async catch(_error: unknown, host: ArgumentsHost): Promise<void> {
+        await new Promise(setImmediate);
+        host.switchToHttp().getResponse<AnyReply>().status(500).send({ sorry: true });
+      }
+    }
+    for (const filters of [[], [new Slow()]]) {
+      fails = false;
+      await pages.start(pages.controller('1m', { clientTtl: '1m' }), {
+        configure: (app) => {
+          app.useGlobalFilters(...filters);
+          app.getHttpAdapter().getInstance().addHook('onSend', onSend);
+        },
+      });
+      const { headers, text } = await pages.ask();
+      const shown = async (path: string, asked = {}) => {
+        fails = true;
+        const answer = await pages.ask(path, asked);
+        return [answer.status, answer.text, answer.headers.get('cache-control')];
+      };
+      const made = await shown('/p/2');
+      const etag = headers.get('etag') ?? '';
+      expect([made[0], await shown('/p/1'), await shown('/p/1', { 'if-none-match': etag })]).toEqual([
+        500,
+        made,
+        made,
+      ]);
+      expect(await pages.text()).toBe(text);
+    }
+  });
+
+  it('leave a stored page its status where the route redirects in other cases', async () => {
+    @Controller()
+    class MovedController {
+      @Get('moved')
+      @Redirect('/there', 301)
+      @CachePage('1m', { statuses: [404] })
+      moved(): unknown {
+        throw new NotFoundException();
+      }
+    }
+    const later: Hook = async (_request, _reply, payload) => (await new Promise(setImmediate), payload);
+    await pages.start(MovedController, { configure: hooks({ onSend: later }) });
+    const visits = [await pages.ask('/moved'), await pages.ask('/moved')];
+    expect(visits.map(({ status, headers }) => [status, headers.has('age')])).toEqual([
+      [404, false],
+      [404, true],
+    ]);
+  });
+
   it('schemas of responses are used, each for its status', async () => {
     const text = { type: 'object', properties: { shown: { type: 'string' } } };
     @Controller()
@@ -154,13 +239,13 @@ describe('the hook that sees payloads first', () => {
   it('is added like any other where Fastify keeps its hooks in another way', () => {
     const added: unknown[] = [];
     const instance = { addHook: (...given: unknown[]) => added.push(given) } as FastifyHooks;
-    installPayloadHook(instance);
-    expect(added).toEqual([['onSend', expect.any(Function)]]);
+    installHooks(instance);
+    expect(added).toContainEqual(['onSend', expect.any(Function)]);
   });
 
   it('lets each who watches see what the one before has made of it', () => {
     let hook: Parameters<FastifyHooks['addHook']>[1] | undefined;
-    installPayloadHook({ addHook: (_name, given) => (hook = given) });
+    installHooks({ addHook: (name, given) => name === 'onSend' && (hook = given) });
     const reply = {};
     watchPayload(reply, (payload) => `${String(payload)} 1`);
     watchPayload(reply, (payload) => `${String(payload)} 2`);

@@ -1,7 +1,7 @@
 import { type ExecutionContext, Injectable, type ModuleMetadata, type NestInterceptor } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { ServerResponse } from 'node:http';
-import { installPayloadHook } from '../../libs/caching/src/page/fastify-hooks.js';
+import { installHooks } from '../../libs/caching/src/page/fastify-hooks.js';
 import { type AccessTrackingOptions, trackAccess } from '../../libs/caching/src/page/access-tracking.js';
 import type { AccessReport, Reads } from '../../libs/caching/src/page/read-log.js';
 import { type Platform, startApp, type TestApp } from './test-app.js';
@@ -67,7 +67,7 @@ export async function startTrackedApp(
 
   const providers = [...(metadata.providers ?? []), OutermostTracking];
   const app = await startApp(platform, { ...metadata, providers }, async (made) => {
-    if (platform === 'fastify') installPayloadHook(made.getHttpAdapter().getInstance());
+    if (platform === 'fastify') installHooks(made.getHttpAdapter().getInstance());
     await configure(made);
   });
   return {

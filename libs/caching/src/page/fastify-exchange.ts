@@ -5,7 +5,7 @@ import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe
 import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
-import { watchPayload } from './fastify-hooks.js';
+import { restoreOnError, watchPayload } from './fastify-hooks.js';
 import type { FastifyReply, FastifyRequest } from './platform.js';
 import { keepScope } from './page-scope.js';
 import { type Reply, replyOf } from './reply.js';
@@ -77,18 +77,21 @@ export class FastifyExchange implements Exchange {
     if (page.etag !== undefined) reply.header('etag', page.etag);
     reply.header('age', Math.max(0, Math.floor(ageMs / 1000)));
     if (cacheStatus !== undefined) reply.header('cache-status', cacheStatus);
+    const { send } = reply;
     if (isUnmodified(this, page)) {
       makeNotModified(reply);
-      reply.send();
+      silence(reply);
+      Reflect.apply(send, reply, []);
     } else if (page.body.length === 0) {
       // Fastify says so itself, but not to HEAD.
       if (hasLength(page)) reply.header('content-length', 0);
+      silence(reply);
       // An empty Buffer would be given a content type that the response never had.
-      reply.send();
+      Reflect.apply(send, reply, []);
     } else {
-      reply.send(page.text ?? page.body);
+      silence(reply);
+      Reflect.apply(send, reply, [page.text ?? page.body]);
     }
-    silence(reply);
   }
 
   capture(maxBodySize: number, describe: Describe): Promise<Captured> {
@@ -182,12 +185,24 @@ function makeNotModified(reply: FastifyReply): void {
   reply.code(304);
 }
 
-/** Whatever Nest sends after a replay has been sent already. */
+/**
+ * Whatever Nest sends after a replay has been sent already, or is being sent: hooks of the application may take their time.
+ * If one of them fails, its error is answered.
+ */
 function silence(reply: FastifyReply): void {
+  const { send, redirect, view, statusCode } = reply;
   reply.send = nothing;
-  reply.redirect = nothing;
-  if (reply.view !== undefined) reply.view = nothing;
+  // Nest sets the status of a redirect first.
+  reply.redirect = () => reply.code(statusCode);
+  if (view !== undefined) reply.view = nothing;
+  restoreOnError(reply, () => {
+    Object.assign(reply, { send, redirect }, view && { view });
+    for (const name of LIFE_OF_A_PAGE) reply.removeHeader(name);
+  });
 }
+
+/** What must not stand on the answer to an error that comes instead of a page. */
+const LIFE_OF_A_PAGE = ['age', 'cache-control', 'etag', 'expires', 'last-modified'];
 
 function nothing(this: FastifyReply): FastifyReply {
   return this;

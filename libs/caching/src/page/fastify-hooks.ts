@@ -1,15 +1,16 @@
 import type { FastifyReply, FastifyRequest } from './platform.js';
 
-type OnSend = (
+type Hook = (
   request: FastifyRequest,
   reply: FastifyReply,
-  payload: unknown,
-  done: (error: null, payload: unknown) => void,
+  /** A payload, or an error. */
+  given: unknown,
+  done: (error?: null, payload?: unknown) => void,
 ) => void;
 
 /** The part of a Fastify instance that takes hooks. */
 export interface FastifyHooks {
-  addHook(name: 'onSend', hook: OnSend): unknown;
+  addHook(name: 'onSend' | 'onError', hook: Hook): unknown;
 }
 
 /** What waits for the payload of a reply, and may put another in its place. */
@@ -22,12 +23,34 @@ export function watchPayload(reply: object, watch: PayloadWatch): void {
   watches.set(reply, earlier === undefined ? watch : (payload) => watch(earlier(payload)));
 }
 
+/** What makes replies speak again whose page has gone out already. */
+const restorers = new WeakMap<object, () => void>();
+
+/** Names what is to be done if a reply fails whose page has been handed over: hooks of the application may still fail. */
+export function restoreOnError(reply: object, restore: () => void): void {
+  restorers.set(reply, restore);
+}
+
+/** Hooks into Fastify. Called once, before the routes take their hooks. */
+export function installHooks(instance: FastifyHooks): void {
+  installPayloadHook(instance);
+  instance.addHook('onError', (_request, reply, _error, done) => {
+    const restore = restorers.get(reply);
+    if (restore === undefined) return done();
+    // By then Nest, too, has sent what it sends after a page: that must come to nothing, the answer to the error must not.
+    setImmediate(() => {
+      restore();
+      done();
+    });
+  });
+}
+
 /**
  * Puts a hook before all others that see payloads, whenever those are added: what the application's make of a page would be
- * stored, and they make it again on each hit. Called once, before the routes take their hooks.
+ * stored, and they make it again on each hit.
  */
-export function installPayloadHook(instance: FastifyHooks): void {
-  const hook: OnSend = (_request, reply, payload, done) => {
+function installPayloadHook(instance: FastifyHooks): void {
+  const hook: Hook = (_request, reply, payload, done) => {
     const watch = watches.get(reply);
     done(null, watch === undefined ? payload : watch(payload));
   };

@@ -3,7 +3,7 @@ import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import type { Clock } from '../clock.js';
 import type { ResolvedPagesOptions } from '../resolve-options.js';
-import { type FastifyHooks, installPayloadHook } from './fastify-hooks.js';
+import { type FastifyHooks, installHooks } from './fastify-hooks.js';
 import { PageCacheInterceptor, type PageRefresh } from './page-cache.interceptor.js';
 import type { PageExplainer } from './page-explainer.js';
 import type { PageInvalidator } from './page-invalidator.js';
@@ -59,6 +59,6 @@ export class PageCacheInstaller {
     const server = httpAdapter.getHttpServer() as Server;
     this.reDispatch.attach(server);
     this.explainer.attach(server);
-    if (httpAdapter.getType() === 'fastify') installPayloadHook(httpAdapter.getInstance<FastifyHooks>());
+    if (httpAdapter.getType() === 'fastify') installHooks(httpAdapter.getInstance<FastifyHooks>());
   }
 }
