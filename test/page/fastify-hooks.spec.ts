@@ -17,6 +17,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { type FastifyHooks, installHooks, watchPayload } from '../../libs/caching/src/page/fastify-hooks.js';
 import { type AnyReply, type AnyRequest, type Handle, usePages } from '../support/page-app.js';
 
+interface Serializing {
+  serializer(serialize: (data: unknown) => string): unknown;
+}
 type Hook = (request: AnyRequest, reply: AnyReply, payload: unknown) => Promise<unknown>;
 
 /** Hooks as an application adds them between `create` and `listen`, which is before ours is there. */
@@ -210,6 +213,20 @@ describe('hooks of the application on Fastify', () => {
       [404, true],
     ]);
   });
+
+  it.each(['text/plain; charset=utf-8', 'application/json; charset=utf-8'])(
+    'that set a serializer do so for what is made, not for what is stored as %s',
+    async (type) => {
+      const onRequest: Hook = async (_request, reply) =>
+        void (reply as unknown as Serializing).serializer((data) => JSON.stringify({ data }));
+      await pages.start(pages.controller('1m'), { configure: hooks({ onRequest }) });
+      pages.handle = (_request, reply, run) => (reply.header('content-type', type), { run });
+      const made = await pages.ask();
+      const stored = await pages.ask();
+      expect([made.text, stored.text, pages.runs]).toEqual(['{"data":{"run":1}}', '{"data":{"run":1}}', 1]);
+      expect(stored.headers.get('content-type')).toBe(made.headers.get('content-type'));
+    },
+  );
 
   it('schemas of responses are used, each for its status', async () => {
     const text = { type: 'object', properties: { shown: { type: 'string' } } };

@@ -90,7 +90,7 @@ export class FastifyExchange implements Exchange {
       Reflect.apply(send, reply, []);
     } else {
       silence(reply);
-      Reflect.apply(send, reply, [page.text ?? page.body]);
+      Reflect.apply(send, reply, [hasSerializer(reply) ? page.body : (page.text ?? page.body)]);
     }
   }
 
@@ -203,6 +203,17 @@ function silence(reply: FastifyReply): void {
 
 /** What must not stand on the answer to an error that comes instead of a page. */
 const LIFE_OF_A_PAGE = ['age', 'cache-control', 'etag', 'expires', 'last-modified'];
+
+let serializer: symbol | undefined;
+
+/** Whether text would be given to a serializer that a hook has set: a page has passed it when it was made. */
+function hasSerializer(reply: object): boolean {
+  // Fastify does not say otherwise.
+  serializer ??= Object.getOwnPropertySymbols(reply).find(
+    ({ description }) => description === 'fastify.reply.serializer',
+  );
+  return serializer === undefined || Reflect.get(reply, serializer) !== null;
+}
 
 function nothing(this: FastifyReply): FastifyReply {
   return this;
