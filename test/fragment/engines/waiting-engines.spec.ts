@@ -142,6 +142,7 @@ describe('Nunjucks with fragments', () => {
       '{% macro m() %}{{ caller() }}{% endmacro %}\n{%- call m() %}{% cache "a" %}x{% endcache %}{% endcall %}',
     ],
     ['set', '{% set v = 1 %}{% set x %}\n{% cache "a" %}x{% endcache %}{% endset %}{{ x }}'],
+    ['switch', '{% switch 1 %}{% case 1 %}\n{% cache "a" %}x{% endcache %}{% endswitch %}'],
     ['filter', '{% filter upper %}\n{% cache "a" %}x{% endcache %}{% endfilter %}'],
   ])('refuses a block within %s, where it would be lost: %j', async (tag, source) => {
     await expect(render(source)).rejects.toThrow(new RegExp(`Line 2.*\\n.*within {% ${tag} %}`));

@@ -14,15 +14,18 @@ export interface WaitingTag {
  * while its template waits: later, loops have gone on. So whoever refreshes a stale fragment waits for it as well; others
  * get the stale one.
  *
+ * @param begin called at once for a block that is not at hand: keeps what surrounds it, since a page goes on without one that
+ * takes too long, and answers what renders it
  * @throws InvalidArgumentError, InvalidDurationError, UnknownCacheError
  */
 export function renderTag(
   loads: FragmentLoads,
   { name, options, vary }: WaitingTag,
-  block: (data: unknown) => string | Promise<string>,
+  begin: () => (data: unknown) => string | Promise<string>,
 ): string | Promise<string> {
   const found = loads.find(name as string, tagOptions(options, vary));
   if (typeof found === 'string') return found;
+  const block = begin();
   const make = async (): Promise<string> => block(await dataOf(found));
   return loads.load({ request: found, make, refreshesInPlace: true });
 }

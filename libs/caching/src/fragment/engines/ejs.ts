@@ -61,7 +61,7 @@ export function withFragments(ejs: Ejs, { loads }: FragmentCache): EjsWithFragme
   const fragment =
     (name: unknown, options: Readonly<Record<string, unknown>> = {}) =>
     (block: (data: unknown) => Promise<string>) =>
-      renderTag(loads, { name, options }, block);
+      renderTag(loads, { name, options }, () => block);
   const compile = (source: string, options: Options = {}) => {
     const own = { ...options, async: true, includer: includer(ejs, options) };
     const template = ejs.compile(prepared(source, ejs, options), own);

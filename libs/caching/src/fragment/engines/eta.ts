@@ -54,7 +54,7 @@ export function withFragments<E extends Eta>(eta: E, { loads }: FragmentCache): 
   const fragment =
     (output: Output, name: unknown, options: Readonly<Record<string, unknown>> = {}) =>
     (block: (output: Output, data: unknown) => Promise<string>) =>
-      renderTag(loads, { name, options }, (data) => block({ ...output, res: '' }, data));
+      renderTag(loads, { name, options }, () => (data) => block({ ...output, res: '' }, data));
   const plugin = {
     processAST: (pieces: Piece[], config: EtaConfig) => pieces.map((piece) => prepared(piece, config)),
   };

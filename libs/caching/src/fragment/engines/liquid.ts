@@ -104,7 +104,7 @@ class CacheTag {
       else if (option === 'as') as = values[index];
       else options[option] = values[index];
     }
-    return renderTag(this.loads, { name, options, vary }, () => this.block(context, as));
+    return renderTag(this.loads, { name, options, vary }, () => () => this.block(context, as));
   }
 
   private async block(context: Context, as: unknown): Promise<string> {
