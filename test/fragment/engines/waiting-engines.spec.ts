@@ -219,6 +219,39 @@ describe('LiquidJS with fragments', () => {
     ).rejects.toThrow('undefined variable: none');
   });
 
+  it.each<[string, (popular: Promise<never>) => object]>([
+    ['popular', (popular) => ({ popular })],
+    ['shop.popular', (popular) => ({ shop: { popular } })],
+    ['lists[1][name]', (popular) => ({ lists: [0, { popular }], name: 'popular' })],
+    ['ahead.of.it', (popular) => ({ ahead: { of: popular } })],
+  ])(
+    'leaves the failure of a promise to whoever waits for it, or else Jest would see it: %s',
+    async (data, of) => {
+      const source = `{% cache "a", later, data: ${data}, as: "x" %}kept{% endcache %}`;
+      await render(source, { later: 1 });
+      const later = new Promise((resolve) => setImmediate(resolve, 1));
+      const given = of(Promise.reject(new Error('the shop is closed')));
+      expect(await render(source, { later, ...given })).toBe('kept');
+      await expect(render(source, { later: 2, ...given })).rejects.toThrow('closed');
+    },
+  );
+
+  it('calls no function for the data of a block that is at hand', async () => {
+    let calls = 0;
+    const shop = {
+      load: () => (calls += 1),
+      get rows() {
+        return (calls += 1);
+      },
+    };
+    for (const data of ['shop.load', 'shop.rows']) {
+      const draw = () =>
+        render(`{% cache "${data}", data: ${data}, as: "x" %}{{ x }}{% endcache %}`, { shop });
+      calls = 0;
+      expect([await draw(), await draw(), calls]).toEqual(['1', '1', 1]);
+    }
+  });
+
   it('says so if a template is rendered where nobody waits', () => {
     const liquid = withLiquid(new Liquid(), fragments);
     expect(() => liquid.parseAndRenderSync('{% cache "a" %}x{% endcache %}')).toThrow('asynchronously');

@@ -168,7 +168,7 @@ function requestAt<D>(
 }
 
 /** On a hit nobody waits for a promise, and its failure would be the process's. */
-function silence(data: unknown): void {
+export function silence(data: unknown): void {
   if (isThenable(data)) data.then(undefined, () => undefined);
 }
 

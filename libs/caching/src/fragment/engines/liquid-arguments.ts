@@ -12,7 +12,8 @@ export interface Tokenizer {
   error(message: string): Error;
 }
 
-interface ValueToken {
+/** An expression. */
+export interface ValueToken {
   /** What a literal stands for; other values have no content. */
   readonly content?: unknown;
   /** Of a path such as `product.id`: what comes first if that is no name, and the names and indexes. */
@@ -25,6 +26,8 @@ interface ValueToken {
 export interface Scopes {
   /** The value at a path. */
   _get(path: readonly unknown[]): Steps;
+  /** What has a variable. */
+  findScope(name: unknown): object;
 }
 
 /** An argument: answers its value, or a promise of it. */
@@ -52,7 +55,7 @@ export interface TagArguments {
   /** Which option each value is of; `undefined` for what the fragment varies on. */
   readonly options: readonly (string | undefined)[];
   /** The expression for the block's data. */
-  readonly data: string | undefined;
+  readonly data: ValueToken | undefined;
 }
 
 export function parseArguments(liquid: ExpressionParser, tokenizer: Tokenizer): TagArguments {
@@ -64,13 +67,13 @@ export function parseArguments(liquid: ExpressionParser, tokenizer: Tokenizer): 
     );
   const values: Value[] = [];
   const options: (string | undefined)[] = [];
-  let data: string | undefined;
+  let data: ValueToken | undefined;
   for (skipComma(tokenizer); !tokenizer.end(); skipComma(tokenizer)) {
     const option = readOption(tokenizer);
     const value = tokenizer.readValue();
     if (value === undefined) throw tokenizer.error('a value is missing here');
     if (option === 'data') {
-      data = value.getText();
+      data = value;
       continue;
     }
     values.push(parseValue(liquid, value));
@@ -113,6 +116,29 @@ function parseValue(liquid: ExpressionParser, token: ValueToken): Value {
   const [output] = liquid.parse(`${outputDelimiterLeft} ${token.getText()} ${outputDelimiterRight}`);
   const { initial } = (output as { readonly value: { readonly initial: Expression } }).value;
   return (context) => plainOf(initial.evaluate(context));
+}
+
+/**
+ * What is found at a path without calling anything: LiquidJS calls functions as it meets them, and data is loaded on a miss
+ * only. Of a path through a promise, it is the promise.
+ */
+export function heldAt(token: ValueToken, context: Scopes): unknown {
+  if ('content' in token) return token.content;
+  const [first, ...rest] = (token.variable === undefined ? token.props : undefined) ?? [];
+  if (first === undefined) return undefined;
+  const name = heldAt(first, context);
+  let value = heldIn(context.findScope(name), name);
+  for (const prop of rest) {
+    if (isPromise(value)) break;
+    value = heldIn(value, heldAt(prop, context));
+  }
+  return value;
+}
+
+/** Getters are functions too. */
+function heldIn(value: unknown, name: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.getOwnPropertyDescriptor(value, String(name))?.value as unknown;
 }
 
 function plainOf(steps: Steps): unknown {

@@ -1,10 +1,11 @@
 import { isPromise } from '../../cache/failure-policy.js';
 import { InvalidArgumentError } from '../../errors.js';
 import type { FragmentCache } from '../fragment-cache.service.js';
-import type { FragmentLoads } from '../fragment-loads.js';
+import { type FragmentLoads, silence } from '../fragment-loads.js';
 import { renderTag } from '../waiting-tag.js';
 import {
   type ExpressionParser,
+  heldAt,
   parseArguments,
   plain,
   type Scopes,
@@ -84,6 +85,8 @@ class CacheTag {
       throw new InvalidArgumentError(
         'A template with cached blocks is rendered asynchronously: renderFile().',
       );
+    const { data } = this.given;
+    if (data !== undefined) silence(heldAt(data, context));
     const values = this.given.values.map((value) => value(context));
     const html = values.some(isPromise)
       ? Promise.all(values).then((all) => this.markup(all, context))
@@ -110,7 +113,7 @@ class CacheTag {
   private async block(context: Context, as: unknown): Promise<string> {
     const { data } = this.given;
     // Liquid calls functions as it meets them, so data is met only now.
-    const rows = data === undefined ? undefined : plain(await this.liquid.evalValue(data, context));
+    const rows = data === undefined ? undefined : plain(await this.liquid.evalValue(data.getText(), context));
     context.push(typeof as === 'string' ? { [as]: rows } : {});
     try {
       return String(await this.liquid.render(this.templates as never, context));
