@@ -7,16 +7,20 @@ import { type Ejs, withFragments as withEjs } from 'nestjs-caching/fragments/ejs
 import { withFragments as withEta } from 'nestjs-caching/fragments/eta';
 import { withFragments as withLiquid } from 'nestjs-caching/fragments/liquid';
 import { withFragments as withNunjucks } from 'nestjs-caching/fragments/nunjucks';
+import { FakeClock } from 'nestjs-caching/testing';
 import { CacheRegistry } from '../../../libs/caching/src/cache/cache-registry.js';
 import { resolveOptions } from '../../../libs/caching/src/resolve-options.js';
+import { gate } from '../../support/gate.js';
 
 const require = createRequire(import.meta.url);
 const ejs = (require('ejs').default ?? require('ejs')) as Ejs;
 
 let fragments: FragmentCache;
+let clock: FakeClock;
 beforeEach(async () => {
-  const options = resolveOptions({});
-  fragments = new FragmentCache(await CacheRegistry.open(options), options.fragments);
+  clock = new FakeClock();
+  const options = resolveOptions({ caches: { default: { loadTimeout: 1000 } } });
+  fragments = new FragmentCache(await CacheRegistry.open(options, clock), options.fragments);
 });
 
 describe('EJS with fragments', () => {
@@ -250,6 +254,72 @@ describe('LiquidJS with fragments', () => {
       calls = 0;
       expect([await draw(), await draw(), calls]).toEqual(['1', '1', 1]);
     }
+  });
+
+  it.each<[string, string, string]>([
+    [
+      'variables',
+      '{% assign x = 1 %}{% cache "a" %}{% assign x = 2 %}{% capture y %}3{% endcapture %}{{ x }}{{ y }}{% endcache %}{{ x }}{{ y }}',
+      '231',
+    ],
+    [
+      'loops',
+      '{% for i in (1..3) %}{% cache "a", i %}{{ i }}{% if i == 2 %}{% break %}{% endif %};{% endcache %}-{% endfor %}',
+      '1;-2-3;-',
+    ],
+    [
+      'rounds',
+      '{% for i in (1..3) %}{% cache "a", i %}{{ forloop.index }}{% for j in (1..2) %}{{ j }}{% endfor %};{% endcache %}{{ forloop.last }},{% endfor %}',
+      '112;false,212;false,312;true,',
+    ],
+  ])('keeps %s as they are behind a block, cached or not', async (_what, source, expected) => {
+    expect([await render(source), await render(source)]).toEqual([expected, expected]);
+  });
+
+  it('goes on with counters in blocks', async () => {
+    const source =
+      '{% for i in (1..3) %}{% cache "a", i %}{% cycle "odd", "even" %}{% increment n %};{% endcache %}{% endfor %}{% increment n %}';
+    expect(await render(source)).toBe('odd0;even1;odd2;3');
+  });
+
+  it('does not let a block that was given up meddle with the page that has gone on', async () => {
+    const source =
+      '{% cache "top", ttl: 100, staleWhileRevalidate: "1h" %}{% for u in users %}{{ pass }}{% cache "inner", version, data: slow, as: "z" %}{{ z }}{% endcache %}{% assign s = 1 %}{% endfor %}{% endcache %};' +
+      '{% for u in users %}{% cache "card", u, data: load, as: "d" %}{{ u }}{{ user }};{% endcache %}{{ u }}{% endfor %}[{{ d }}{{ u }}{{ s }}]';
+    await render(source, { version: 1, slow: 1, users: [1] });
+    clock.advance(200);
+    const [begun, late] = [gate(), gate()];
+    // The block that is given up first is the one around.
+    const steps = [500];
+    const drawn = render(source, {
+      version: 2,
+      user: 'me',
+      users: ['ann', 'bob'],
+      pass: () => void clock.advance(steps.pop() ?? 0),
+      slow: () => {
+        begun.open();
+        return late.opened;
+      },
+      load: () => {
+        late.open();
+        return new Promise(setImmediate);
+      },
+    });
+    await begun.opened;
+    clock.advance(500);
+    expect(await drawn).toMatch(/;annme;annbobme;bob\[\]$/);
+    expect(await render(source, { version: 2, user: 'me', users: ['ann', 'bob'] })).toMatch(
+      /;annme;annbobme;bob\[\]$/,
+    );
+  });
+
+  it('leaves nothing behind when a block fails in a loop', async () => {
+    const source =
+      '{% cache "a", ttl: 100, staleIfError: "1h" %}{% for x in (1..2) %}{% for y in (1..1) %}{{ run }}{% endfor %}{% endfor %}{% endcache %}[{{ x }}{{ y }}]';
+    expect(await render(source, { run: 'ran' })).toBe('ranran[]');
+    clock.advance(200);
+    const run = () => Promise.reject(new Error('the shop is closed'));
+    expect(await render(source, { run })).toBe('ranran[]');
   });
 
   it('says so if a template is rendered where nobody waits', () => {

@@ -30,10 +30,17 @@ interface TagToken extends TopLevelToken {
   getText(): string;
 }
 
+/** What is at hand in a scope, by name. */
+type Scope = Record<string, unknown>;
+
 interface Context extends Scopes {
   readonly sync: boolean;
+  /** The variables of loops and partials, and at the bottom what was assigned. */
+  readonly scopes: readonly Scope[];
+  /** What tags remember in the course of a page. */
+  readonly registers: Readonly<Record<string, unknown>>;
+  getRegister(name: string, ifNone: unknown): unknown;
   push(scope: object): number;
-  pop(): object | undefined;
 }
 
 interface Emitter {
@@ -107,20 +114,53 @@ class CacheTag {
       else if (option === 'as') as = values[index];
       else options[option] = values[index];
     }
-    return renderTag(this.loads, { name, options, vary }, () => () => this.block(context, as));
+    return renderTag(this.loads, { name, options, vary }, () => {
+      const own = copied(context);
+      return () => this.block(own, as);
+    });
   }
 
   private async block(context: Context, as: unknown): Promise<string> {
     const { data } = this.given;
     // Liquid calls functions as it meets them, so data is met only now.
     const rows = data === undefined ? undefined : plain(await this.liquid.evalValue(data.getText(), context));
-    context.push(typeof as === 'string' ? { [as]: rows } : {});
-    try {
-      return String(await this.liquid.render(this.templates as never, context));
-    } finally {
-      context.pop();
-    }
+    if (typeof as === 'string') context.push({ __proto__: null, [as]: rows });
+    return String(await this.liquid.render(this.templates as never, context));
   }
+}
+
+/**
+ * What a block is rendered with: copies, since loops, `assign` and what else is in a block write to what there is. A page may
+ * have gone on without a block that took too long, and a block that is at hand assigns nothing. Counters go on as they do.
+ */
+function copied(context: Context): Context {
+  const groups = context.getRegister('cycle', {});
+  const blocks = context.registers['blockStack'] as readonly unknown[] | undefined;
+  const own = {
+    ...context,
+    scopes: context.scopes.map(copiedScope),
+    registers: {
+      ...context.registers,
+      cycle: groups,
+      ...(blocks && { blockStack: [...blocks] }),
+    },
+    breakCalled: false,
+    continueCalled: false,
+  };
+  return Object.setPrototypeOf(own, Object.getPrototypeOf(context) as object) as Context;
+}
+
+/** Loops write their rounds to their scopes. What is no plain object is none of theirs. */
+function copiedScope(scope: Scope): Scope {
+  const prototype = Object.getPrototypeOf(scope) as object | null;
+  if (prototype !== null && prototype !== Object.prototype) return scope;
+  const own = Object.assign(Object.create(prototype) as Scope, scope);
+  for (const loop of ['forloop', 'tablerowloop']) {
+    const drop = own[loop];
+    if (typeof drop === 'object' && drop !== null)
+      own[loop] = Object.assign(Object.create(Object.getPrototypeOf(drop) as object) as object, drop);
+  }
+  return own;
 }
 
 function parseBlock(liquid: Liquid, token: TagToken, rest: TopLevelToken[]): object[] {
