@@ -337,3 +337,86 @@ describe('LiquidJS with fragments', () => {
     await expect(render(source, { name: 'a' })).rejects.toThrow(message);
   });
 });
+
+describe('the error of a block', () => {
+  class ShopError extends Error {
+    readonly status = 503;
+    override readonly cause = 'a strike';
+  }
+  const nunjucks = require('nunjucks');
+  const draws: [string, () => (data: object) => Promise<unknown>][] = [
+    [
+      'EJS',
+      () =>
+        withEjs(ejs, fragments).compile(
+          '<p>\n<% cache "a", { data: load } as x %><%= x() %><% endcache %></p>',
+        ),
+    ],
+    [
+      'Eta',
+      () => {
+        const eta = withEta(new Eta({ debug: true }), fragments);
+        const source = '<p>\n<% cache "a", { data: it.load } as x %><%= x() %><% endcache %></p>';
+        return (data) => eta.renderStringAsync(source, data);
+      },
+    ],
+    [
+      'Nunjucks',
+      () => {
+        const environment = withNunjucks(new nunjucks.Environment(), fragments) as never as {
+          renderString(source: string, data: object, done: (error: Error | null) => void): void;
+        };
+        const source = '<p>\n{% cache "a", data=load, as="x" %}{{ x() }}{% endcache %}</p>';
+        return (data) =>
+          new Promise<void>((resolve, reject) => {
+            environment.renderString(source, data, (error) => (error ? reject(error) : resolve()));
+          });
+      },
+    ],
+    [
+      'LiquidJS',
+      () => {
+        const liquid = withLiquid(new Liquid(), fragments);
+        const source = '<p>\n{% cache "a", data: load, as: "x" %}{{ x }}{% endcache %}</p>';
+        return (data) => liquid.parseAndRender(source, data) as Promise<unknown>;
+      },
+    ],
+  ];
+
+  it.each(draws)('is as long for everybody, how many there be: %s', async (_engine, open) => {
+    const draw = open();
+    for (const isData of [true, false]) {
+      const fail = () => {
+        throw new ShopError('closed');
+      };
+      const load = async () => {
+        await new Promise(setImmediate);
+        return isData ? fail() : fail;
+      };
+      const messages = async (count: number): Promise<string[]> => {
+        clock.advance(60_000);
+        const draws = await Promise.allSettled(Array.from({ length: count }, () => draw({ load })));
+        return draws.map((each) => (each.status === 'rejected' ? (each.reason as Error).message : 'none'));
+      };
+      const [alone] = await messages(1);
+      expect(alone).toContain('closed');
+      expect(await messages(5)).toEqual(Array(5).fill(alone));
+    }
+  });
+
+  it('is of the class that it was thrown as, with its fields and its stack', async () => {
+    const [[, open]] = draws as [(typeof draws)[number]];
+    const thrown = new ShopError('closed');
+    const { stack } = thrown;
+    const error = await open()({ load: () => Promise.reject(thrown) }).catch((reason: unknown) => reason);
+    expect(error).not.toBe(thrown);
+    expect(error).toBeInstanceOf(ShopError);
+    expect(error).toMatchObject({
+      status: 503,
+      cause: 'a strike',
+      stack,
+      message: expect.stringContaining('closed'),
+    });
+    expect(thrown.message).toBe('closed');
+  });
+});

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { dataOf, type FragmentLoads } from './fragment-loads.js';
 import { tagOptions } from './tag-options.js';
 
@@ -27,5 +28,16 @@ export function renderTag(
   if (typeof found === 'string') return found;
   const block = begin();
   const make = async (): Promise<string> => block(await dataOf(found));
-  return loads.load({ request: found, make, refreshesInPlace: true });
+  return loads.load({ request: found, make, refreshesInPlace: true }).catch((error: unknown) => {
+    throw types.isNativeError(error) ? copied(error) : error;
+  });
+}
+
+/** An error of one's own: many may get the same one, and some engines write into it where it was on its way. */
+function copied(error: Error): Error {
+  const { stack } = error;
+  const copy = Object.defineProperties(new Error(), Object.getOwnPropertyDescriptors(error));
+  // V8 shows a stack only of the error that it was taken for.
+  Object.defineProperty(copy, 'stack', { value: stack, writable: true, configurable: true });
+  return Object.setPrototypeOf(copy, Object.getPrototypeOf(error) as object) as Error;
 }
