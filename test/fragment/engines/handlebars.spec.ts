@@ -145,6 +145,29 @@ describe('Handlebars with fragments', () => {
     expect(await page).toBe('slowinner');
   });
 
+  it('loads no more than a hundred fragments of a level at once, however many there be', async () => {
+    let loads = 0;
+    let most = 0;
+    const load = async () => {
+      loads += 1;
+      most = Math.max(most, loads);
+      await new Promise(setImmediate);
+      loads -= 1;
+      return '.';
+    };
+    const rows = Array.from({ length: 150 }, (_row, row) => ({ row, cells: [1, 2, 3], load }));
+    const source =
+      '{{#each rows}}{{#cache "row" row}}{{#each cells}}{{#cache "cell" ../row this data=../load as |x|}}{{x}}{{/cache}}{{/each}};{{/cache}}{{/each}}';
+    await render(source, { rows: rows.slice(20, 40) });
+    expect(await render(source, { rows })).toBe('...;'.repeat(150));
+    expect(most).toBe(100);
+    const ids = Array.from({ length: 1200 }, (_id, id) => ({ id, load }));
+    expect(
+      await render('{{#each ids}}{{#cache "a" id data=load as |x|}}{{x}}{{/cache}}{{/each}}', { ids }),
+    ).toBe('.'.repeat(1200));
+    expect(most).toBe(100);
+  });
+
   it.each([
     ['{{#cache}}x{{/cache}}', 'Line 1: {{#cache}} takes'],
     ['\n{{#cache 5}}x{{/cache}}', 'Line 2: {{#cache}} takes'],

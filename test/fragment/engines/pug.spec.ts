@@ -76,6 +76,13 @@ describe('Pug with fragments', () => {
     expect(pretty.replace(/\s+/g, '')).toBe('<p>closed</p><p>one</p>');
   });
 
+  it('loads more fragments than may be loaded at once, some hundred at a time', async () => {
+    const ids = Array.from({ length: 1200 }, (_id, index) => index);
+    const source = 'each id in ids\n  +cache("item", { varyOn: id })\n    = `${id};`';
+    const drawn = ids.map((id) => `${id};`).join('');
+    expect([await render(source, { ids }), await render(source, { ids })]).toEqual([drawn, drawn]);
+  });
+
   it('says so if a template does not run alike when it is run again', async () => {
     const ids = [1, 2][Symbol.iterator]();
     const source = '- for (const id of ids)\n  +cache("item", { varyOn: id })\n    = id';

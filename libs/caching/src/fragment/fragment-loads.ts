@@ -134,7 +134,10 @@ export class FragmentLoads {
     if (this.isPreview) return looks;
     const byStore = new Map<FragmentStore, number[]>();
     requests.forEach(({ store, look }, index) => {
-      if (look === undefined) byStore.set(store, [...(byStore.get(store) ?? []), index]);
+      if (look !== undefined) return;
+      const indexes = byStore.get(store);
+      if (indexes === undefined) byStore.set(store, [index]);
+      else indexes.push(index);
     });
     await Promise.all(
       [...byStore].map(async ([store, indexes]) => {

@@ -17,7 +17,21 @@ export interface ReadyBlock {
 /** Renders blocks, without waiting for anything: placeholders stand for the fragments in them. */
 export type RenderBlocks = (blocks: readonly ReadyBlock[]) => readonly string[];
 
+/**
+ * How many fragments of a page are loaded at once on each level. Loads of a cache at the same time are limited, and cold pages
+ * share that.
+ */
+const MAX_LOADS = 100;
+
 type Looks = ReadonlyMap<number, FirstLook<string> | undefined>;
+
+/** Fragments that are loaded together. */
+interface Level {
+  readonly level: BatchLoad<RenderedBlock>;
+  readonly blocks: Map<string, ReadyBlock>;
+  /** How many fragments inside of each may be loaded at once. */
+  readonly limit: number;
+}
 
 /** A rendered block or why there is none, and what was seen of the fragments in it. */
 interface RenderedBlock {
@@ -58,25 +72,51 @@ export class PlaceholderPage {
     return this.requests[index]?.name ?? '';
   }
 
-  /** A text with its fragments in their places. */
-  async fill(html: string, looks?: Looks): Promise<string> {
+  /**
+   * A text with its fragments in their places.
+   *
+   * @param limit how many may be loaded at once
+   */
+  async fill(html: string, looks?: Looks, limit = MAX_LOADS): Promise<string> {
     if (this.requests.length === 0) return html;
     const parts = html.split(this.pattern);
     if (parts.length === 1) return html;
     const indexes = indexesIn(parts);
-    const markups = await this.load(indexes, looks ?? (await this.lookAt(indexes)));
+    const markups = await this.loadInSlices(indexes, looks ?? (await this.lookAt(indexes)), limit);
     for (let part = 1; part < parts.length; part += 2) parts[part] = markups.get(Number(parts[part])) ?? '';
     return parts.join('');
   }
 
-  private async load(indexes: readonly number[], looks: Looks): Promise<ReadonlyMap<number, string>> {
+  /** What is at hand, and then the others in slices, one after the other. */
+  private async loadInSlices(
+    indexes: readonly number[],
+    looks: Looks,
+    limit: number,
+  ): Promise<ReadonlyMap<number, string>> {
+    const isFresh = (index: number): boolean => looks.get(index)?.sight?.freshness === 'fresh';
+    const missing = indexes.filter((index) => !isFresh(index));
+    if (missing.length <= limit) return this.load(indexes, looks, shareOf(limit, missing.length));
+    const markups = new Map(await this.load(indexes.filter(isFresh), looks, limit));
+    for (let start = 0; start < missing.length; start += limit) {
+      const slice = await this.load(missing.slice(start, start + limit), looks, shareOf(limit, limit));
+      for (const [index, markup] of slice) markups.set(index, markup);
+    }
+    return markups;
+  }
+
+  /** @param limit how many fragments inside of each may be loaded at once */
+  private async load(
+    indexes: readonly number[],
+    looks: Looks,
+    limit: number,
+  ): Promise<ReadonlyMap<number, string>> {
     const blocks = new Map<string, ReadyBlock>();
     const level = new BatchLoad<RenderedBlock>(async (keys) =>
       this.renderTogether(keys.map((key) => blocks.get(key)!)),
     );
     const loads = indexes.map((index) => ({
       request: this.requests[index]!,
-      make: (context: RunContext) => this.make(index, level, blocks, context),
+      make: (context: RunContext) => this.make(index, { level, blocks, limit }, context),
       standsBack: () => level.standBack(String(index)),
     }));
     const markups = await this.loads.loadMany(
@@ -87,12 +127,7 @@ export class PlaceholderPage {
     return new Map(indexes.map((index, position) => [index, markups[position] ?? '']));
   }
 
-  private async make(
-    index: number,
-    level: BatchLoad<RenderedBlock>,
-    blocks: Map<string, ReadyBlock>,
-    context: RunContext,
-  ): Promise<string> {
+  private async make(index: number, { level, blocks, limit }: Level, context: RunContext): Promise<string> {
     const key = String(index);
     const request = this.requests[index]!;
     // Nobody waits for another one's data: what needs data renders by itself.
@@ -100,7 +135,7 @@ export class PlaceholderPage {
     blocks.set(key, { index, data: await dataOf(request), inContext: AsyncLocalStorage.snapshot() });
     const rendered = await level.join(key, context);
     if (rendered?.html.status !== 'fulfilled') throw rendered?.html.reason;
-    return this.fill(rendered.html.value, rendered.looks);
+    return this.fill(rendered.html.value, rendered.looks, limit);
   }
 
   /** Renders the blocks of a level, and looks once for all fragments inside of them. */
@@ -126,6 +161,11 @@ export class PlaceholderPage {
     const looks = await this.loads.lookAhead(indexes.map((index) => this.requests[index]!));
     return new Map(indexes.map((index, position) => [index, looks[position]]));
   }
+}
+
+/** What each of so many that are loaded together may load, so that all of them keep to the limit. */
+function shareOf(limit: number, count: number): number {
+  return Math.max(1, Math.floor(limit / Math.max(1, count)));
 }
 
 /** The fragments in a text that was split at its placeholders. */

@@ -39,8 +39,8 @@ const NO_ROUNDS: readonly unknown[] = [];
  * Pug with cached blocks: `+cache("name", { ttl: "15m", varyOn: [user.id] })` with a block; `(as="rows")` behind it names the
  * block's data. All fragments of a page are read at once.
  *
- * A template is run once, and once more for each level of blocks that are missing, so it must run alike each time: it must
- * not use up an iterator.
+ * A template is run once, and once more for each level of blocks that are missing, or each 100 of them, so it must run alike
+ * each time: it must not use up an iterator.
  *
  * @example
  * app.engine('pug', withFragments(pug, app.get(FragmentCache)).__express);
