@@ -338,6 +338,101 @@ describe('LiquidJS with fragments', () => {
   });
 });
 
+describe('one engine for several applications', () => {
+  it.each<[string, () => (fragments: FragmentCache) => () => Promise<unknown>]>([
+    ['EJS', () => (of) => withEjs(ejs, of).compile('<% cache "a" %>x<% endcache %>')],
+    [
+      'Eta',
+      () => {
+        const eta = new Eta();
+        return (of) => {
+          const own = withEta(eta, of);
+          return () => own.renderStringAsync('<% cache "a" %>x<% endcache %>', {});
+        };
+      },
+    ],
+    [
+      'LiquidJS',
+      () => {
+        const liquid = new Liquid();
+        let parsed: ReturnType<Liquid['parse']> | undefined;
+        return (of) => {
+          const own = withLiquid(liquid, of);
+          // Files are parsed once for all of them.
+          parsed ??= own.parse('{% for i in (1..1) %}{% cache "a" %}x{% endcache %}{% endfor %}');
+          return () => own.render(parsed!, {}) as Promise<unknown>;
+        };
+      },
+    ],
+    [
+      'LiquidJS as a stream',
+      () => {
+        const liquid = new Liquid();
+        return (of) => {
+          const own = withLiquid(liquid, of);
+          return async () => {
+            const parts: unknown[] = [];
+            for await (const part of own.renderToNodeStream(own.parse('{% cache "a" %}x{% endcache %}'), {}))
+              parts.push(part);
+            return parts.join('');
+          };
+        };
+      },
+    ],
+  ])('keeps their fragments apart: %s', async (_engine, open) => {
+    const options = resolveOptions({});
+    const other = new FragmentCache(await CacheRegistry.open(options), options.fragments);
+    const of = open();
+    const [draw, drawOther] = [of(fragments), of(other)];
+    expect(await draw()).toBe('x');
+    expect([await other.delete('a'), await fragments.delete('a')]).toEqual([false, true]);
+    expect(await drawOther()).toBe('x');
+    expect([await other.delete('a'), await fragments.delete('a')]).toEqual([true, false]);
+  });
+
+  it.each<[string, (fragments: FragmentCache, other: FragmentCache) => () => Promise<unknown>]>([
+    [
+      'Eta',
+      (closed, next) => {
+        const eta = new Eta();
+        for (const each of [closed, next]) withEta(eta, each);
+        return () => eta.renderStringAsync('<% cache "a" %>x<% endcache %>', {});
+      },
+    ],
+    [
+      'LiquidJS',
+      (closed, next) => {
+        const liquid = new Liquid();
+        for (const each of [closed, next]) withLiquid(liquid, each);
+        return () => liquid.parseAndRender('{% cache "a" %}x{% endcache %}') as Promise<unknown>;
+      },
+    ],
+    [
+      'Nunjucks',
+      (closed, next) => {
+        const nunjucks = require('nunjucks');
+        const environment = new nunjucks.Environment();
+        for (const each of [closed, next]) withNunjucks(environment, each);
+        return () =>
+          new Promise((resolve, reject) => {
+            environment.renderString(
+              '{% cache "a" %}x{% endcache %}',
+              {},
+              (error: Error | null, html: string) => (error ? reject(error) : resolve(html)),
+            );
+          });
+      },
+    ],
+  ])('is that of the last one if it is used itself, such as in tests: %s', async (_engine, open) => {
+    const options = resolveOptions({});
+    const registry = await CacheRegistry.open(options);
+    const draw = open(new FragmentCache(registry, options.fragments), fragments);
+    await registry.close();
+    expect(await draw()).toBe('x');
+    expect(await fragments.delete('a')).toBe(true);
+  });
+});
+
 describe('the error of a block', () => {
   class ShopError extends Error {
     readonly status = 503;

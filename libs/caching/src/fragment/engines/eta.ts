@@ -36,6 +36,7 @@ interface Output {
 
 /** By this name a template reaches its fragments. */
 const FRAGMENT = '__renderFragment';
+const prepared = new WeakSet<object>();
 /** What is at hand is not waited for. The output is added to only then, or what is put out meanwhile would be lost. */
 const APPEND =
   'const __html = typeof __fragment === "string" ? __fragment : await __fragment; __eta.res += __html;';
@@ -44,7 +45,7 @@ const APPEND =
  * Eta with cached blocks: `<% cache "name", { ttl: "15m", varyOn: [it.user.id] } as rows %> … <% endcache %>`; `as` names the
  * block's data. Templates are rendered asynchronously; one that is included has cached blocks if it is by `includeAsync`.
  *
- * @returns the engine
+ * @returns the engine, to be used instead
  *
  * @example
  * app.engine('eta', withFragments(new Eta({ views }), app.get(FragmentCache)).__express);
@@ -56,16 +57,20 @@ export function withFragments<E extends Eta>(eta: E, { loads }: FragmentCache): 
     (block: (output: Output, data: unknown) => Promise<string>) =>
       renderTag(loads, { name, options }, () => (data) => block({ ...output, res: '' }, data));
   const plugin = {
-    processAST: (pieces: Piece[], config: EtaConfig) => pieces.map((piece) => prepared(piece, config)),
+    processAST: (pieces: Piece[], config: EtaConfig) => pieces.map((piece) => scripted(piece, config)),
   };
-  eta.configure({ plugins: [...eta.config.plugins, plugin] as never[] });
+  if (!prepared.has(eta)) eta.configure({ plugins: [...eta.config.plugins, plugin] as never[] });
+  prepared.add(eta);
+  // Templates find their fragments at the engine that renders them, so that it may serve several applications.
+  const own = Object.assign(Object.create(eta) as E, { [FRAGMENT]: fragment });
   const renderFile = async (path: string, locals: object): Promise<string> =>
-    eta.renderAsync(relative(eta.config.views ?? '', path), locals);
-  return Object.assign(eta, { [FRAGMENT]: fragment, __express: callbackify(renderFile) });
+    own.renderAsync(relative(own.config.views ?? '', path), locals);
+  Object.assign(eta, { [FRAGMENT]: fragment });
+  return Object.assign(own, { __express: callbackify(renderFile) });
 }
 
 /** A tag of a cached block is script: a function with an output of its own. */
-function prepared(piece: Piece, { outputFunctionName }: EtaConfig): Piece {
+function scripted(piece: Piece, { outputFunctionName }: EtaConfig): Piece {
   if (typeof piece === 'string' || piece.t !== 'e') return piece;
   if (piece.val.trim() === 'endcache') return { ...piece, val: `return __eta.res; }); ${APPEND} }` };
   const opening = blockOpening(piece.val, piece.lineNo === undefined ? 'Eta' : `Line ${piece.lineNo}`);

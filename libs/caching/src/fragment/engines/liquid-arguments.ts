@@ -44,7 +44,11 @@ interface Expression {
 /** The parts of LiquidJS that read expressions. */
 export interface ExpressionParser {
   parse(source: string): object[];
-  readonly options: { readonly outputDelimiterLeft: string; readonly outputDelimiterRight: string };
+  readonly options: {
+    readonly outputDelimiterLeft: string;
+    readonly outputDelimiterRight: string;
+    readonly globals?: object;
+  };
 }
 
 /** The arguments of a tag. */

@@ -17,8 +17,15 @@ import {
 export interface Liquid extends ExpressionParser {
   registerTag(name: string, tag: unknown): void;
   render(templates: never, context: object): Promise<unknown>;
+  /** What its methods that render come to. */
+  _render(templates: never, scope: object, options: RenderOptions): unknown;
+  renderToNodeStream(templates: never, scope?: object, options?: RenderOptions): unknown;
   evalValue(expression: string, context: object): Promise<unknown>;
   readonly parser: { parseToken(token: never, rest: never): object };
+}
+
+interface RenderOptions {
+  readonly globals?: object;
 }
 
 interface TopLevelToken {
@@ -35,6 +42,7 @@ type Scope = Record<string, unknown>;
 
 interface Context extends Scopes {
   readonly sync: boolean;
+  readonly globals?: { readonly [FRAGMENTS]?: FragmentLoads };
   /** The variables of loops and partials, and at the bottom what was assigned. */
   readonly scopes: readonly Scope[];
   /** What tags remember in the course of a page. */
@@ -42,6 +50,9 @@ interface Context extends Scopes {
   getRegister(name: string, ifNone: unknown): unknown;
   push(scope: object): number;
 }
+
+/** By this name tags find the fragments of the application that a template is rendered for. */
+const FRAGMENTS = Symbol('fragments');
 
 interface Emitter {
   write(html: string): void;
@@ -51,7 +62,7 @@ interface Emitter {
  * LiquidJS with cached blocks: `{% cache "name", vary…, ttl: "15m", tags: "…" %} … {% endcache %}`; `data: load, as: "rows"`
  * names the block's data. Render asynchronously, as Express and `@fastify/view` do.
  *
- * @returns the engine
+ * @returns the engine, to be used instead
  *
  * @example
  * const liquid = withFragments(new Liquid({ root: views, extname: '.liquid' }), app.get(FragmentCache));
@@ -68,7 +79,16 @@ export function withFragments<E extends Liquid>(liquid: E, { loads }: FragmentCa
       }
     },
   );
-  return liquid;
+  const globals = (options: RenderOptions = {}): RenderOptions => ({
+    ...options,
+    globals: { ...(options.globals ?? liquid.options.globals), [FRAGMENTS]: loads },
+  });
+  const own: Pick<Liquid, '_render' | 'renderToNodeStream'> = {
+    _render: (templates, scope, options) => liquid._render(templates, scope, globals(options)),
+    renderToNodeStream: (templates, scope, options) =>
+      liquid.renderToNodeStream(templates, scope, globals(options)),
+  };
+  return Object.assign(Object.create(liquid) as E, own);
 }
 
 /** One tag of a template. */
@@ -77,6 +97,7 @@ class CacheTag {
   private readonly templates: object[];
 
   constructor(
+    /** Those of the application that came last. */
     private readonly loads: FragmentLoads,
     private readonly liquid: Liquid,
     readonly token: TagToken,
@@ -114,7 +135,8 @@ class CacheTag {
       else if (option === 'as') as = values[index];
       else options[option] = values[index];
     }
-    return renderTag(this.loads, { name, options, vary }, () => {
+    const loads = context.globals?.[FRAGMENTS] ?? this.loads;
+    return renderTag(loads, { name, options, vary }, () => {
       const own = copied(context);
       return () => this.block(own, as);
     });
