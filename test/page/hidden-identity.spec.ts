@@ -105,6 +105,21 @@ describe.each(PLATFORMS)('who asks, left by a guard, on %s', (platform) => {
     expect(pages.warnings.join()).toMatch(/response\.account.*leave on the request as well/);
   });
 
+  it('answers a request whose parameters a guard has made into what is no text', async () => {
+    const toNumber = leaving((_owner, { params }) => {
+      const circle: Left = { id: BigInt((params as Left)['id'] as string) };
+      Object.assign(params as Left, { id: circle['id'], circle: Object.assign(circle, { circle }) });
+    });
+    @Controller()
+    class NumberController {
+      @Get('numbers/:id') @UseGuards(toNumber) @CachePage('1m') read(@Param('id') id: bigint): string {
+        return `number ${id}`;
+      }
+    }
+    await pages.start(NumberController);
+    for (const id of [1, 2, 1]) expect(await pages.text(`/numbers/${id}`)).toBe(`number ${id}`);
+  });
+
   it('leaves a request without any of it public', async () => {
     @Controller()
     class PlainController {

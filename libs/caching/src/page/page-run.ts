@@ -74,8 +74,8 @@ const PERSONAL = ['authorization', 'cookie', 'proxy-authorization', 'set-cookie'
 const FAILURES = [500, 502, 503, 504];
 
 /**
- * Runs the handler for a page and watches: what it reads of the request, and what goes over the wire. Once the response has
- * left, decides whether that is a page.
+ * Runs the handler for a page and watches: what it reads of the request, and what goes over the wire. Once the body is
+ * whole and the head has left, decides whether that is a page.
  */
 export function runPage(
   call: PageCall,

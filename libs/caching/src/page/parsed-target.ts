@@ -24,22 +24,18 @@ export function parsedParts(request: ParsedTarget, rule: QueryPolicy): string[] 
   return parts;
 }
 
-/** Whether a value is all text, so that {@link parsedParts} tells every two apart. What is not is to be watched. */
+/** Whether a value is all text, so that {@link parsedParts} can tell it. What is not is to be watched. */
 export function isText(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null)
-    return typeof value !== 'function' && typeof value !== 'symbol';
-  if (depth === MAX_DEPTH) return false;
-  const prototype: unknown = Reflect.getPrototypeOf(value);
-  if (prototype !== null && prototype !== Object.prototype && !Array.isArray(value))
-    return isOfParser(value, depth);
-  return Object.values(value).every((each) => isText(each, depth + 1));
+    return !['function', 'symbol', 'bigint'].includes(typeof value);
+  return depth < MAX_DEPTH && isPlain(value) && Object.values(value).every((each) => isText(each, depth + 1));
 }
 
 /** `fast-querystring` gives its results a prototype of its own, which is empty. */
-function isOfParser(value: object, depth: number): boolean {
+function isPlain(value: object): boolean {
   const prototype = Reflect.getPrototypeOf(value);
-  const isEmpty = prototype !== null && Reflect.ownKeys(prototype).length === 0;
-  return isEmpty && Object.values(value).every((each) => isText(each, depth + 1));
+  if (prototype === null || prototype === Object.prototype || Array.isArray(value)) return true;
+  return Reflect.ownKeys(prototype).length === 0;
 }
 
 function isFilled(value: unknown): value is object {
@@ -49,6 +45,6 @@ function isFilled(value: unknown): value is object {
 }
 
 function textOf(values: object, counts?: (name: string) => boolean): string {
-  const entries = Object.entries(values).filter(([name]) => counts?.(name) !== false);
+  const entries = Object.entries(values).filter(([name, value]) => counts?.(name) !== false && isText(value));
   return escapeSegment(JSON.stringify(entries.sort(([one], [other]) => (one < other ? -1 : 1))));
 }
