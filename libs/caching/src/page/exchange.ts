@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { isNotModified } from './conditional.js';
-import type { Captured, Describe } from './capture.js';
+import type { Captured, ComposedPage, Describe } from './capture.js';
 import type { HeaderValue } from './header-lookup.js';
 import type { Reply } from './reply.js';
 import type { FastifyReply } from './platform.js';
@@ -42,6 +42,20 @@ export function isUnmodified(
   if ((method !== 'GET' && method !== 'HEAD') || status < 200 || status >= 300) return false;
   const conditions = { ifNoneMatch: headers['if-none-match'], ifModifiedSince: headers['if-modified-since'] };
   return isNotModified(conditions, etag, lastModified);
+}
+
+/** Tells a client the tag of a page that is yet to be sent; answers whether it has that page already. */
+export function isKnown(
+  request: Pick<Exchange, 'method' | 'headers'>,
+  page: ComposedPage,
+  describe: Describe,
+  tell: (etag: string) => void,
+): boolean {
+  const etag = describe(page);
+  if (etag === undefined) return false;
+  tell(etag);
+  const lastModified = page.atEmission.text('last-modified');
+  return isUnmodified(request, { status: page.status, etag, lastModified });
 }
 
 /** Whether a page says how long its body is: a 204 never does (RFC 9110 §8.6). */

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKeptByNotModified } from './conditional.js';
-import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe } from './capture.js';
+import { BodyCollector, Capture, type Captured, type Describe } from './capture.js';
 import { keepScope } from './page-scope.js';
-import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
+import { type Exchange, hasLength, isKnown, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
 import type { ExpressRequest, ExpressResponse } from './platform.js';
@@ -117,26 +117,14 @@ export class ExpressExchange implements Exchange {
         atEmission: new HeaderLookup(this.getHeaders()),
       };
       capture.compose(page);
-      if (page !== undefined && !this.headersSent && isKnown(this, request, page, describe))
+      const tell = (etag: string): void => void this.setHeader('etag', etag);
+      const { method = '', headers } = request;
+      if (page !== undefined && !this.headersSent && isKnown({ method, headers }, page, describe, tell))
         return sendNotModified(this, end);
       return Reflect.apply(end, this, given) as ExpressResponse;
     } as typeof end;
     return capture.settled;
   }
-}
-
-/** Tells a client the tag of a page; answers whether it has that page already. */
-function isKnown(
-  response: ExpressResponse,
-  { method = '', headers }: ExpressRequest,
-  page: ComposedPage,
-  describe: Describe,
-): boolean {
-  const etag = describe(page);
-  if (etag === undefined) return false;
-  response.setHeader('etag', etag);
-  const lastModified = page.atEmission.text('last-modified');
-  return isUnmodified({ method, headers }, { status: page.status, etag, lastModified });
 }
 
 /** 304 with the headers that it repeats and no others that describe a body. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { Transform } from 'node:stream';
 import { isKeptByNotModified } from './conditional.js';
 import { BodyCollector, Capture, type Captured, type ComposedPage, type Describe } from './capture.js';
-import { type Exchange, hasLength, isUnmodified, onReplay } from './exchange.js';
+import { type Exchange, hasLength, isKnown, isUnmodified, onReplay } from './exchange.js';
 import { forgetParsed, hideParameters } from './hidden-target.js';
 import { HeaderLookup } from './header-lookup.js';
 import { restoreOnError, watchPayload } from './fastify-hooks.js';
@@ -126,26 +126,13 @@ export class FastifyExchange implements Exchange {
       if (payload !== null && payload !== undefined && !isBytes(payload)) return payload;
       body.add(payload);
       const page = compose();
-      if (page === undefined || !isKnown(reply, this, page, describe)) return payload;
+      const tell = (etag: string): void => void reply.header('etag', etag);
+      if (page === undefined || !isKnown(this, page, describe, tell)) return payload;
       makeNotModified(reply);
       return null;
     });
     return capture.settled;
   }
-}
-
-/** Tells a client the tag of a page; answers whether it has that page already. */
-function isKnown(
-  reply: FastifyReply,
-  exchange: FastifyExchange,
-  page: ComposedPage,
-  describe: Describe,
-): boolean {
-  const etag = describe(page);
-  if (etag === undefined) return false;
-  reply.header('etag', etag);
-  const lastModified = page.atEmission.text('last-modified');
-  return isUnmodified(exchange, { status: page.status, etag, lastModified });
 }
 
 /** Lets a stream through and collects it; an error goes on to whoever reads. */
